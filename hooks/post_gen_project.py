@@ -1,0 +1,66 @@
+"""Prunes the pieces that were not asked for, and says what to type next.
+
+Rendered by cookiecutter, and run in the new service: the standard library alone.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+ANSWERS = json.loads({{ cookiecutter | jsonify | pprint }})
+
+# Each piece: the answers that keep it (all of them must hold), the paths that are its own, and the
+# words that stand nowhere in a service without it (the tests see to that).
+PIECES = [
+    {
+        "keep": {"database": ["postgresql", "mysql"]},
+        "paths": ["app/database", "migrations", "tests/database"],
+        "words": ["database", "sqlalchemy", "alembic", "migrat", "sqlite", "sql"],
+    },
+    {"keep": {"database": ["postgresql"]}, "paths": [], "words": ["postgres", "psycopg"]},
+    {"keep": {"database": ["mysql"]}, "paths": [], "words": ["mysql", "mariadb"]},
+    {
+        "keep": {"example": [True]},
+        "paths": ["app/orders", "tests/orders"],
+        "words": ["order", "pricing", "currency"],
+    },
+    {
+        "keep": {"example": [True], "database": ["postgresql", "mysql"]},
+        "paths": [
+            "app/orders/cursor.py",
+            "app/orders/models.py",
+            "app/orders/service.py",
+            "migrations/versions",
+            "tests/orders/test_list_orders.py",
+        ],
+        "words": [],
+    },
+    {"keep": {"ci": ["github"]}, "paths": [".github"], "words": ["github"]},
+    {"keep": {"ci": ["gitlab"]}, "paths": [".gitlab-ci.yml"], "words": ["gitlab"]},
+]
+
+
+def is_kept(piece, answers):
+    """Tell whether `answers` ask for `piece`."""
+    return all(answers[prompt] in choices for prompt, choices in piece["keep"].items())
+
+
+def prune(root, answers):
+    """Remove from `root` what belongs to a piece that `answers` do not ask for."""
+    for piece in PIECES:
+        for path in () if is_kept(piece, answers) else piece["paths"]:
+            target = root / path
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    prune(Path.cwd(), ANSWERS)
+    print(f"""
+Created {ANSWERS["service_slug"]}. To serve it on http://127.0.0.1:8000:
+
+  cd {ANSWERS["service_slug"]}
+  make run
+""")

@@ -1,0 +1,42 @@
+"""Refuses answers that cannot work, each in one line that says the way out.
+
+Rendered by cookiecutter, and run before a file is written: the standard library alone.
+"""
+
+import json
+import re
+import sys
+import unicodedata
+
+ANSWERS = json.loads({{ cookiecutter | jsonify | pprint }})
+
+
+def is_dns_label(text):
+    """RFC 1035, section 2.3.1, in lower case."""
+    return re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", text) is not None
+
+
+def is_plain_text(text):
+    """One line that can stand between double quotes in TOML, YAML and Python, and in Markdown."""
+    controls = any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+    templating = any(mark in text for mark in ("{" + "{", "{" + "%", "{" + "#"))
+    return not (controls or templating or '"' in text or "\\" in text)
+
+
+def columns(text):
+    """How wide `text` is on a screen: an emoji or an ideograph takes two columns."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+
+
+PLAIN = 'must be one line without double quotes, backslashes or template tags such as {' + '{'
+RULES = [
+    ("service_slug", is_dns_label, "must be a DNS label: at most 63 of a-z, 0-9 and -, a letter first, no - last"),
+    ("service_name", is_plain_text, PLAIN),
+    ("service_name", lambda text: 0 < columns(text.strip()) <= 63, "must be 1 to 63 characters wide"),
+    ("description", is_plain_text, PLAIN),
+    ("owner", is_plain_text, PLAIN),
+]
+
+for key, holds, rule in RULES:
+    if not holds(ANSWERS[key]):
+        sys.exit(f"{key} {rule}. It is {ANSWERS[key]!r}.")

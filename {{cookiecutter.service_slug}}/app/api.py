@@ -1,0 +1,46 @@
+"""How the API reads JSON, and how OpenAPI describes its errors."""
+
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import flask_smorest
+from flask import Request, json
+from flask_smorest import abort
+from marshmallow import Schema
+from webargs.flaskparser import FlaskParser, is_json_request
+
+from app.errors import ProblemSchema, handle_http_exception
+
+
+class JSONParser(FlaskParser):
+    """Reads a JSON body (RFC 8259) with its numbers exact: a price never becomes a float."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """Return the body; aborts with 415 when it is not said to be JSON, 400 when it is not."""
+        if not is_json_request(req):
+            abort(415, message="Send the body as application/json.")
+        try:
+            return json.loads(req.get_data(), parse_float=Decimal, parse_constant=reject_constant)
+        # Not JSON, not UTF-8, an integer or an exponent beyond all bounds, nested too deep.
+        except (ValueError, ArithmeticError, RecursionError):
+            abort(400, message="The body is not valid JSON.")
+
+
+def reject_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads but JSON does not have."""
+    raise ValueError(f"{name} is not JSON")
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose routes declare their arguments and responses."""
+
+    ARGUMENTS_PARSER = JSONParser()
+
+
+class Api(flask_smorest.Api):
+    """The API as OpenAPI sees it: every error is a problem."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def handle_http_exception(self, error: Any) -> Any:
+        return handle_http_exception(error)

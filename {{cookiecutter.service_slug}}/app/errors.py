@@ -1,0 +1,88 @@
+"""Every error leaves as application/problem+json (RFC 9457)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, Response, json
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class FieldErrorSchema(Schema):
+    """One fault of the input: where it is, and what is wrong there."""
+
+    detail = fields.String(required=True)
+    pointer = fields.String(metadata={"description": "JSON Pointer into the request body"})
+    parameter = fields.String(metadata={"description": "Query, path or header parameter"})
+
+
+class ProblemSchema(Schema):
+    """A problem, as RFC 9457 has it, with the list of faults its section 3 shows."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String()
+    errors = fields.List(fields.Nested(FieldErrorSchema))
+
+
+def init_app(app: Flask) -> None:
+    """Answer with a problem wherever the application would answer with an HTML error page."""
+    app.register_error_handler(HTTPException, handle_http_exception)
+
+
+def handle_http_exception(error: HTTPException) -> Response:
+    """Turn `error` into a problem; its own headers (Allow, Retry-After, ...) are kept."""
+    response = error.get_response()
+    problem: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.name,
+        "status": response.status_code,
+    }
+
+    # What webargs and flask_smorest.abort() attach.
+    data: dict[str, Any] = getattr(error, "data", None) or {}
+    faults = data.get("messages") or data.get("errors")
+    detail = data.get("message") or (None if faults else error.description)
+    if detail:
+        problem["detail"] = detail
+    if faults:
+        problem["errors"] = list(field_errors(faults))
+    response.headers.extend(data.get("headers") or {})
+
+    return Response(
+        json.dumps(problem),
+        status=response.status_code,
+        headers={**response.headers, "Content-Type": PROBLEM_JSON},
+    )
+
+
+def field_errors(faults: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Flatten marshmallow's messages by location into one entry for each fault.
+
+    `{"json": {"items": {0: {"sku": ["Too long."]}}}}` becomes
+    `{"pointer": "#/items/0/sku", "detail": "Too long."}`.
+    """
+    for location, messages in faults.items():
+        for path, detail in flatten(messages):
+            if location == "json":
+                # The escapes of RFC 6901.
+                tokens = (token.replace("~", "~0").replace("/", "~1") for token in path)
+                yield {"detail": detail, "pointer": "#" + "".join(f"/{token}" for token in tokens)}
+            else:
+                yield {"detail": detail, "parameter": ".".join(path)}
+
+
+def flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the path to each message of a tree of dicts and lists, and the message."""
+    if isinstance(messages, dict):
+        for key, value in messages.items():
+            # marshmallow's name for what concerns the whole of an object
+            yield from flatten(value, path if key == "_schema" else (*path, str(key)))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from flatten(message, path)
+    else:
+        yield path, str(messages)

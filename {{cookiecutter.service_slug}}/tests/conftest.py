@@ -1,0 +1,69 @@
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+{% if cookiecutter.database != "none" %}
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, make_url, text
+{% endif %}
+
+from app import create_app
+from app.config import load_config
+{% if cookiecutter.database != "none" %}
+from app.extensions import db
+{% endif %}
+
+
+{% if cookiecutter.database != "none" %}
+@pytest.fixture(scope="session")
+def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database of this worker's own: a file, or one beside that of TEST_DATABASE_URL."""
+    url = make_url(load_config("testing").SQLALCHEMY_DATABASE_URI)
+    if url.get_backend_name() == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
+        return
+    own = url.set(database=f"{url.database}_{worker_id}")
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {own.database}"))
+        connection.execute(text(f"CREATE DATABASE {own.database}"))
+    yield own.render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {own.database}"))
+    server.dispose()
+
+
+@pytest.fixture(scope="session")
+def app(database_url: str) -> Iterator[Flask]:
+    """The application on a database made by the migrations, as in production."""
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = database_url
+    app = create_app(config)
+    with app.app_context():
+        upgrade()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _empty_tables(app: Flask) -> Iterator[None]:
+    yield
+    db.session.rollback()
+    for table in reversed(db.metadata.sorted_tables):
+        db.session.execute(table.delete())
+    db.session.commit()
+    db.session.remove()
+{% else %}
+@pytest.fixture(scope="session")
+def app() -> Iterator[Flask]:
+    app = create_app(load_config("testing"))
+    with app.app_context():
+        yield app
+{% endif %}
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

@@ -1,0 +1,45 @@
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app import create_app
+from app.config import load_config
+from app.extensions import db
+
+
+@pytest.fixture
+def client() -> Iterator[FlaskClient]:
+    """A client of a service whose database cannot be opened."""
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = "sqlite:////nowhere/at/all.sqlite3"
+    app = create_app(config)
+    add_query(app)
+    yield app.test_client()
+    with app.app_context():
+        db.engine.dispose()
+
+
+def add_query(app: Flask) -> None:
+    @app.get("/query")
+    def query() -> str:
+        return str(db.session.scalar(text("SELECT 1")))
+
+
+def test_it_stays_live(client: FlaskClient) -> None:
+    assert client.get("/health/live").status_code == 200
+
+
+def test_it_is_not_ready(client: FlaskClient) -> None:
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.get_json()["checks"] == {"database": "OperationalError"}
+
+
+def test_a_request_is_told_when_to_try_again(client: FlaskClient) -> None:
+    response = client.get("/query")
+    assert response.status_code == 503
+    assert response.mimetype == "application/problem+json"
+    assert int(response.headers["Retry-After"]) > 0

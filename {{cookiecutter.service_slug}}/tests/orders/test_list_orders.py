@@ -1,0 +1,77 @@
+import uuid
+from base64 import urlsafe_b64encode
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from app.extensions import db
+
+ITEMS = [
+    {"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"},
+    {"sku": "CUP", "quantity": 1, "unit_price": "4.50"},
+]
+
+
+def place(client: FlaskClient) -> str:
+    response = client.post("/orders/", json={"currency": "EUR", "items": ITEMS})
+    return str(response.headers["Location"])
+
+
+def test_an_order_is_found_where_its_location_says(client: FlaskClient) -> None:
+    placed = client.post("/orders/", json={"currency": "EUR", "items": ITEMS})
+    found = client.get(placed.headers["Location"])
+    assert found.status_code == 200
+    assert found.get_json() == placed.get_json()
+
+
+@pytest.mark.parametrize("name", [str(uuid.UUID(int=7)), "7", "%00"])
+def test_an_order_that_is_not_there_is_not_found(client: FlaskClient, name: str) -> None:
+    response = client.get(f"/orders/{name}")
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
+
+
+def test_the_pages_together_are_every_order_once_newest_first(client: FlaskClient) -> None:
+    placed = [place(client) for _ in range(5)]
+    listed, cursor = [], ""
+    while cursor is not None:
+        page = client.get("/orders/", query_string={"limit": 2, "cursor": cursor or None})
+        listed += [f"/orders/{order['id']}" for order in page.get_json()["orders"]]
+        cursor = page.get_json()["next"]
+        place(client)  # between two pages: must shift none of those after
+    assert listed == placed[::-1]
+
+
+def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
+    assert client.get("/orders/").get_json() == {"orders": [], "next": None}
+
+
+def test_a_page_takes_the_same_queries_however_long_it_is(client: FlaskClient) -> None:
+    def queries(limit: int) -> int:
+        statements = []
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        db.session.expunge_all()
+        client.get("/orders/", query_string={"limit": limit})
+        return len([sql for sql in statements if sql.startswith("SELECT")])
+
+    for _ in range(6):
+        place(client)
+    assert queries(limit=1) == queries(limit=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "many"),
+        ("cursor", "zzz"),
+        ("cursor", urlsafe_b64encode(b"9999-12-31T23:59:59-23:00 x").decode()),
+        ("cursor", urlsafe_b64encode(b"\xff").decode()),
+    ],
+)
+def test_a_wrong_parameter_is_named(client: FlaskClient, name: str, value: str) -> None:
+    response = client.get("/orders/", query_string={name: value})
+    assert response.status_code == 422
+    assert [error["parameter"] for error in response.get_json()["errors"]] == [name]
