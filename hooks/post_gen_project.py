@@ -17,8 +17,16 @@ PIECES = [
         "paths": ["app/database", "migrations", "tests/database"],
         "words": ["database", "sqlalchemy", "alembic", "migrat", "sqlite", "sql"],
     },
-    {"keep": {"database": ["postgresql"]}, "paths": [], "words": ["postgres", "psycopg"]},
-    {"keep": {"database": ["mysql"]}, "paths": [], "words": ["mysql", "mariadb"]},
+    {
+        "keep": {"database": ["postgresql"]},
+        "paths": ["app/database/postgresql.py"],
+        "words": ["postgres", "psycopg"],
+    },
+    {
+        "keep": {"database": ["mysql"]},
+        "paths": ["app/database/mysql.py"],
+        "words": ["mysql", "mariadb"],
+    },
     {
         "keep": {"example": [True]},
         "paths": ["app/orders", "tests/orders"],
@@ -27,8 +35,8 @@ PIECES = [
     {
         "keep": {"example": [True], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/orders/cursor.py",
             "app/orders/models.py",
+            "app/orders/pagination.py",
             "app/orders/service.py",
             "migrations/versions",
             "tests/orders/test_list_orders.py",

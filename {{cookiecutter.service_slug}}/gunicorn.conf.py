@@ -2,9 +2,6 @@
 
 import sys
 from pathlib import Path
-{% if cookiecutter.database != "none" %}
-from typing import Any
-{% endif %}
 
 from app.config import ConfigError, load_server_config
 
@@ -41,13 +38,3 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
 
 accesslog = "-"
-{% if cookiecutter.database != "none" %}
-
-
-def post_fork(server: Any, worker: Any) -> None:
-    """Leave the parent's database connections to the parent."""
-    from app.extensions import db
-
-    with worker.app.wsgi().app_context():
-        db.engine.dispose(close=False)
-{% endif %}

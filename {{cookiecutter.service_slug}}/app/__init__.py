@@ -2,15 +2,15 @@
 
 from flask import Flask
 
-from app import docs, errors, health
 from app.config import Config, load_config
-from app.context import RequestContextMiddleware
+from app.context import init_context
 {% if cookiecutter.database != "none" %}
-from app.database import availability
-from app.extensions import api, db, migrate
-{% else %}
-from app.extensions import api
+from app.database import init_database
 {% endif %}
+from app.docs import init_docs
+from app.errors import init_errors
+from app.extensions import api
+from app.health import init_health
 {% if cookiecutter.example %}
 from app.orders.routes import orders
 {% endif %}
@@ -25,21 +25,19 @@ def create_app(config: Config | None = None) -> Flask:
     """
     app = Flask(__name__)
     app.config.from_object(config or load_config())
-    app.wsgi_app = RequestContextMiddleware(app.wsgi_app)  # type: ignore[method-assign]
 
-    errors.init_app(app)
-    health.init_app(app)
-    docs.init_app(app)
+    init_context(app)
+    init_errors(app)
+    init_health(app)
     {% if cookiecutter.database != "none" %}
-    db.init_app(app)
-    migrate.init_app(app, db)
-    availability.init_app(app)
+    init_database(app)
     {% endif %}
-    api.init_app(app, spec_kwargs={"version": __version__})
 
-    # The resources, one line each; /openapi.json and /docs describe them.
+    # The API: its resources, one line each, and the documentation made from them.
+    api.init_app(app, spec_kwargs={"version": __version__})
     {% if cookiecutter.example %}
     api.register_blueprint(orders)
     {% endif %}
+    init_docs(app)
 
     return app

@@ -6,10 +6,11 @@ from typing import Any, NoReturn
 import flask_smorest
 from flask import Request, json
 from flask_smorest import abort
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError
+from marshmallow.validate import Regexp
 from webargs.flaskparser import FlaskParser, is_json_request
 
-from app.errors import ProblemSchema, handle_http_exception
+from app.errors import PROBLEM_JSON, ProblemSchema, handle_http_exception
 
 
 class JSONParser(FlaskParser):
@@ -31,6 +32,15 @@ def reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+class FullMatch(Regexp):
+    """Matches the whole of a string; Python alone lets `$` overlook a newline at its end."""
+
+    def __call__(self, value: Any) -> Any:
+        if value.endswith("\n"):
+            raise ValidationError(self._format_error(value))
+        return super().__call__(value)
+
+
 class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose routes declare their arguments and responses."""
 
@@ -44,3 +54,9 @@ class Api(flask_smorest.Api):
 
     def handle_http_exception(self, error: Any) -> Any:
         return handle_http_exception(error)
+
+    def _register_responses(self) -> None:
+        # flask-smorest has one content type for answers and errors alike.
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE

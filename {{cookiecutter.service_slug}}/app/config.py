@@ -6,26 +6,18 @@ Kubernetes secrets), or, in development alone, from `.env`. See https://12factor
 
 import os
 from pathlib import Path
-{% if cookiecutter.database != "none" %}
-from typing import Any, TypeVar, cast
-{% else %}
 from typing import TypeVar, cast
-{% endif %}
 
 from environs import EnvValidationError, FileAwareEnv, validate
 
 {% if cookiecutter.database != "none" %}
-from app.database.engine import engine_options, parse_url
+from app.database.engine import engine_options, read_url
 
 {% endif %}
-DOTENV = Path(__file__).parents[1] / ".env"
 T = TypeVar("T", "Config", "ServerConfig")
 
+DOTENV = Path(__file__).parents[1] / ".env"
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-deploy-it"
-SECRET_KEY_MIN_LENGTH = 32
-{% if cookiecutter.database != "none" %}
-DEVELOPMENT_DATABASE_URL = "sqlite:///development.sqlite3"
-{% endif %}
 
 
 class ConfigError(Exception):
@@ -37,18 +29,19 @@ class Config:
 
     DEBUG = False
     TESTING = False
+    # Whether the secrets must be given, or have defaults that do for a laptop.
+    SECRETS_REQUIRED = False
 
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
     OPENAPI_URL_PREFIX = "/"
 
-    SECRET_KEY: str
-    {% if cookiecutter.database != "none" %}
-    SQLALCHEMY_DATABASE_URI: str
-    {% endif %}
-
     def __init__(self, env: FileAwareEnv) -> None:
-        self.read_secrets(env)
+        self.SECRET_KEY = self.read_secret(env, "SECRET_KEY", DEVELOPMENT_SECRET_KEY)
+        {% if cookiecutter.database != "none" %}
+        self.SQLALCHEMY_DATABASE_URI = read_url(env, required=self.SECRETS_REQUIRED)
+        self.SQLALCHEMY_ENGINE_OPTIONS = engine_options(self.SQLALCHEMY_DATABASE_URI)
+        {% endif %}
         self.MAX_CONTENT_LENGTH = env.int(
             "MAX_CONTENT_LENGTH", 1024 * 1024, validate=validate.Range(min=1)
         )
@@ -56,16 +49,12 @@ class Config:
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
         )
 
-    def read_secrets(self, env: FileAwareEnv) -> None:
-        """Read what production must be given; elsewhere it has defaults."""
-        self.SECRET_KEY = env.str("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
-        {% if cookiecutter.database != "none" %}
-        self.SQLALCHEMY_DATABASE_URI = env.database_url("DATABASE_URL", DEVELOPMENT_DATABASE_URL)
-
-    @property
-    def SQLALCHEMY_ENGINE_OPTIONS(self) -> dict[str, Any]:
-        return engine_options(self.SQLALCHEMY_DATABASE_URI)
-        {% endif %}
+    def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
+        """Return the secret called `name`; None, and a fault noted, where it will not do."""
+        if not self.SECRETS_REQUIRED:
+            return env.str(name, development_default)
+        is_secret = validate.NoneOf([development_default], error="Is the development default.")
+        return env.str(name, validate=[validate.Length(min=32), is_secret])
 
 
 class DevelopmentConfig(Config):
@@ -78,28 +67,12 @@ class TestingConfig(Config):
     """The test suite: errors reach the test instead of becoming a response."""
 
     TESTING = True
-    {% if cookiecutter.database != "none" %}
-
-    def read_secrets(self, env: FileAwareEnv) -> None:
-        super().read_secrets(env)
-        self.SQLALCHEMY_DATABASE_URI = env.database_url("TEST_DATABASE_URL", "sqlite://")
-    {% endif %}
 
 
 class ProductionConfig(Config):
     """Deployed: it does not start on a missing, short or default secret."""
 
-    def read_secrets(self, env: FileAwareEnv) -> None:
-        self.SECRET_KEY = env.str(
-            "SECRET_KEY",
-            validate=[
-                validate.Length(min=SECRET_KEY_MIN_LENGTH),
-                validate.NoneOf([DEVELOPMENT_SECRET_KEY], error="Is the development default."),
-            ],
-        )
-        {% if cookiecutter.database != "none" %}
-        self.SQLALCHEMY_DATABASE_URI = env.database_url("DATABASE_URL")
-        {% endif %}
+    SECRETS_REQUIRED = True
 
 
 class ServerConfig:
@@ -145,9 +118,6 @@ def app_env() -> str:
 def read(config: type[T], name: str) -> T:
     """Build `config` from the environment, and from .env in development."""
     env = FileAwareEnv(eager=False, strip_whitespace=True)
-    {% if cookiecutter.database != "none" %}
-    env.add_parser("database_url", parse_url)
-    {% endif %}
     if name == "development":
         env.read_env(DOTENV, recurse=False)
     try:

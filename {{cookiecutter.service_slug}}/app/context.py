@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask
 from werkzeug.local import LocalProxy
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class RequestContext:
 
 _context: ContextVar[RequestContext] = ContextVar("request_context")
 current_context: RequestContext = LocalProxy(_context)  # type: ignore[assignment]
+
+
+def init_context(app: Flask) -> None:
+    """Give each request its context."""
+    app.wsgi_app = RequestContextMiddleware(app.wsgi_app)  # type: ignore[method-assign]
 
 
 class RequestContextMiddleware:

@@ -28,7 +28,7 @@ class ProblemSchema(Schema):
     errors = fields.List(fields.Nested(FieldErrorSchema))
 
 
-def init_app(app: Flask) -> None:
+def init_errors(app: Flask) -> None:
     """Answer with a problem wherever the application would answer with an HTML error page."""
     app.register_error_handler(HTTPException, handle_http_exception)
 

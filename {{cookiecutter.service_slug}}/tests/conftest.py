@@ -1,28 +1,27 @@
+{% if cookiecutter.database != "none" %}
+import os
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-{% if cookiecutter.database != "none" %}
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
-{% endif %}
 
 from app import create_app
 from app.config import load_config
-{% if cookiecutter.database != "none" %}
-from app.extensions import db
-{% endif %}
+from app.database import db
+from app.database.engine import engine_options, with_driver
 
 
-{% if cookiecutter.database != "none" %}
 @pytest.fixture(scope="session")
 def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database of this worker's own: a file, or one beside that of TEST_DATABASE_URL."""
-    url = make_url(load_config("testing").SQLALCHEMY_DATABASE_URI)
-    if url.get_backend_name() == "sqlite":
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given is None:
         yield f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
         return
+    url = make_url(with_driver(given))
     own = url.set(database=f"{url.database}_{worker_id}")
     server = create_engine(url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
@@ -36,9 +35,10 @@ def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def app(database_url: str) -> Iterator[Flask]:
-    """The application on a database made by the migrations, as in production."""
+    """The application, on a database made by the migrations as in production."""
     config = load_config("testing")
     config.SQLALCHEMY_DATABASE_URI = database_url
+    config.SQLALCHEMY_ENGINE_OPTIONS = engine_options(database_url)
     app = create_app(config)
     with app.app_context():
         upgrade()
@@ -55,12 +55,34 @@ def _empty_tables(app: Flask) -> Iterator[None]:
         db.session.execute(table.delete())
     db.session.commit()
     db.session.remove()
+
+
+@pytest.fixture
+def production() -> dict[str, str]:
+    """What production must be given."""
+    return {"SECRET_KEY": "k" * 32, "DATABASE_URL": "sqlite://"}
 {% else %}
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import load_config
+
+
 @pytest.fixture(scope="session")
 def app() -> Iterator[Flask]:
     app = create_app(load_config("testing"))
     with app.app_context():
         yield app
+
+
+@pytest.fixture
+def production() -> dict[str, str]:
+    """What production must be given."""
+    return {"SECRET_KEY": "k" * 32}
 {% endif %}
 
 

@@ -5,15 +5,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import health
+from app.health import add_check
 
 
 @pytest.fixture
-def add_check(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def adding(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Adds checks that are gone after the test."""
     checks = dict(app.extensions.get("health_checks", {}))
     monkeypatch.setitem(app.extensions, "health_checks", checks)
-    return lambda name, check: health.add_check(app, name, check)
+    return lambda name, check: add_check(app, name, check)
 
 
 def test_live(client: FlaskClient) -> None:
@@ -26,19 +26,19 @@ def test_startup(client: FlaskClient) -> None:
     assert (response.status_code, response.get_json()) == (200, {"status": "started"})
 
 
-def test_ready_when_every_check_passes(client: FlaskClient, add_check: Callable[..., None]) -> None:
-    add_check("queue", lambda: None)
+def test_ready_when_every_check_passes(client: FlaskClient, adding: Callable[..., None]) -> None:
+    adding("queue", lambda: None)
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.get_json()["status"] == "ready"
     assert set(response.get_json()["checks"].values()) == {"ok"}
 
 
-def test_not_ready_when_a_check_fails(client: FlaskClient, add_check: Callable[..., None]) -> None:
+def test_not_ready_when_a_check_fails(client: FlaskClient, adding: Callable[..., None]) -> None:
     def refuse() -> None:
         raise ConnectionRefusedError("internal address")
 
-    add_check("queue", refuse)
+    adding("queue", refuse)
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.get_json()["status"] == "unhealthy"
@@ -47,11 +47,11 @@ def test_not_ready_when_a_check_fails(client: FlaskClient, add_check: Callable[.
 
 
 def test_a_check_that_hangs_does_not_hang_the_probe(
-    client: FlaskClient, add_check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, adding: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(client.application.config, "HEALTH_CHECK_TIMEOUT", 0.05)
     released = Event()
-    add_check("queue", lambda: released.wait(30) and None)
+    adding("queue", lambda: released.wait(30) and None)
     response = client.get("/health/ready")
     released.set()
     assert response.status_code == 503

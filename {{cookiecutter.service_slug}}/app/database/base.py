@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData, Numeric, String
-from sqlalchemy.dialects.mysql import DATETIME
+from sqlalchemy import Dialect, MetaData, Numeric, String
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
+
+from app.database.{{ cookiecutter.database }} import MOMENT
 
 
 class Base(DeclarativeBase):
@@ -15,7 +16,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(
         naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "ck": "ck_%(table_name)s_%(constraint_name)s",
             "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
@@ -27,14 +28,8 @@ class Base(DeclarativeBase):
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept in UTC to the microsecond on every database."""
 
-    impl = DateTime
+    impl = MOMENT
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        # MySQL drops fractions of a second unless told how many digits to keep.
-        return dialect.type_descriptor(
-            DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else DateTime()
-        )
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:

@@ -2,46 +2,29 @@
 
 from typing import Any
 
-from environs import ValidationError
+from environs import FileAwareEnv, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-CONNECT_TIMEOUT = 3
-STATEMENT_TIMEOUT = 30
+from app.database.{{ cookiecutter.database }} import CONNECT_ARGS, DRIVERS
 
-# The usual schemes, and the driver that this service ships for each.
-DRIVERS = {
-    {% if cookiecutter.database == "postgresql" %}
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    {% endif %}
-    {% if cookiecutter.database == "mysql" %}
-    "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
-    {% endif %}
-}
-
-# Seconds, as each driver wants them said.
-CONNECT_ARGS: dict[str, dict[str, Any]] = {
-    {% if cookiecutter.database == "postgresql" %}
-    "postgresql": {
-        "connect_timeout": CONNECT_TIMEOUT,
-        "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s",
-    },
-    {% endif %}
-    {% if cookiecutter.database == "mysql" %}
-    "mysql": {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": STATEMENT_TIMEOUT},
-    "mariadb": {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": STATEMENT_TIMEOUT},
-    {% endif %}
-    "sqlite": {"timeout": CONNECT_TIMEOUT},
-}
+DEVELOPMENT_URL = "sqlite:///development.sqlite3"
 
 
-def parse_url(url: str) -> str:
-    """Return `url` with the driver that this service ships for it.
+def read_url(env: FileAwareEnv, *, required: bool) -> str | None:
+    """Return `DATABASE_URL` with the driver that this service ships for it.
 
-    Raises `ValidationError` when it is no database URL, or there is no driver for it.
+    None, and a fault noted in `env`, where it is missing or no such URL.
     """
+    if required:
+        url = env.str("DATABASE_URL", validate=with_driver)
+    else:
+        url = env.str("DATABASE_URL", DEVELOPMENT_URL, validate=with_driver)
+    return None if url is None else with_driver(url)
+
+
+def with_driver(url: str) -> str:
+    """Return `url` with its driver named; raises `ValidationError` where there is none for it."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -52,7 +35,7 @@ def parse_url(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
-def engine_options(url: str) -> dict[str, Any]:
+def engine_options(url: str | None) -> dict[str, Any]:
     """Return SQLAlchemy's engine options for `url`."""
-    backend = make_url(url).get_backend_name()
-    return {"pool_pre_ping": True, "connect_args": CONNECT_ARGS[backend]}
+    is_server = url is not None and not url.startswith("sqlite")
+    return {"pool_pre_ping": True, "connect_args": CONNECT_ARGS if is_server else {}}

@@ -18,7 +18,7 @@ docs = Blueprint(
 )
 
 
-def init_app(app: Flask) -> None:
+def init_docs(app: Flask) -> None:
     """Serve the documentation page."""
     app.register_blueprint(docs)
 

@@ -8,7 +8,7 @@ from app.health.checks import HEALTHY, run_checks
 health = Blueprint("health", __name__, url_prefix="/health")
 
 
-def init_app(app: Flask) -> None:
+def init_health(app: Flask) -> None:
     """Serve the probes."""
     app.register_blueprint(health)
 

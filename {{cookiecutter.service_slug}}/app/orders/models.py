@@ -7,8 +7,8 @@ from decimal import Decimal
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.database import db
 from app.database.base import Money, UtcDateTime
-from app.extensions import db
 
 
 def now() -> datetime:

@@ -2,38 +2,20 @@
 
 {% if cookiecutter.database != "none" %}
 import uuid
-{% endif %}
 from typing import Any
 
-{% if cookiecutter.database != "none" %}
 from flask import url_for
 from flask_smorest import abort
 
-{% endif %}
 from app.api import Blueprint
-{% if cookiecutter.database != "none" %}
 from app.orders import service
 from app.orders.models import Order
-from app.orders.schemas import OrderPageSchema, OrderSchema, PageQuerySchema
-{% else %}
-from app.orders.pricing import total
+from app.orders.pagination import PageQuerySchema, PageSchema
 from app.orders.schemas import OrderSchema
-{% endif %}
 
 orders = Blueprint("orders", __name__, url_prefix="/orders", description="Take orders")
 
 
-{% if cookiecutter.database == "none" %}
-@orders.post("/")
-@orders.arguments(OrderSchema)
-@orders.response(201, OrderSchema)
-def create_order(order: dict[str, Any]) -> dict[str, Any]:
-    """Price an order
-
-    The response is its only copy: the service stores nothing.
-    """
-    return {**order, "total": total(order["items"])}
-{% else %}
 @orders.post("/")
 @orders.arguments(OrderSchema)
 @orders.response(201, OrderSchema, headers={"Location": {"schema": {"type": "string"}}})
@@ -53,9 +35,35 @@ def get_order(order_id: uuid.UUID) -> Order:
 
 @orders.get("/")
 @orders.arguments(PageQuerySchema, location="query")
-@orders.response(200, OrderPageSchema)
+@orders.response(200, PageSchema)
 def list_orders(page: dict[str, Any]) -> dict[str, Any]:
     """List the orders, newest first"""
     found, following = service.list_orders(**page)
     return {"orders": found, "next": following and following.encode()}
+{% else %}
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from app.api import Blueprint
+from app.orders.pricing import total
+from app.orders.schemas import OrderSchema
+
+orders = Blueprint("orders", __name__, url_prefix="/orders", description="Take orders")
+
+
+@orders.post("/")
+@orders.arguments(OrderSchema)
+@orders.response(201, OrderSchema)
+def create_order(order: dict[str, Any]) -> dict[str, Any]:
+    """Price an order
+
+    The response is its only copy: the service stores nothing.
+    """
+    return {
+        **order,
+        "id": uuid.uuid4(),
+        "total": total(order["items"]),
+        "created_at": datetime.now(UTC),
+    }
 {% endif %}

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select, tuple_
 
-from app.extensions import db
-from app.orders.cursor import Cursor
+from app.database import db
 from app.orders.models import Order, OrderItem
+from app.orders.pagination import Cursor
 from app.orders.pricing import total
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app import create_app
 from app.config import load_config
-from app.extensions import db
+from app.database import db
 
 
 @pytest.fixture
@@ -15,6 +15,7 @@ def client() -> Iterator[FlaskClient]:
     """A client of a service whose database cannot be opened."""
     config = load_config("testing")
     config.SQLALCHEMY_DATABASE_URI = "sqlite:////nowhere/at/all.sqlite3"
+    config.SQLALCHEMY_ENGINE_OPTIONS = {}
     app = create_app(config)
     add_query(app)
     yield app.test_client()

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect
 
-from app.extensions import db
+from app.database import db
 
 
 def test_the_migrations_make_what_the_models_say(app: Flask) -> None:

@@ -5,7 +5,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from app.extensions import db
+from app.database import db
 
 ITEMS = [
     {"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"},

@@ -1,4 +1,4 @@
-"""Where a page of orders begins: an opaque cursor, by keyset and not by offset.
+"""The list of orders, page by page: an opaque cursor says where a page begins, by keyset.
 
 A page costs the same wherever it lies, and orders placed meanwhile shift none of those after it.
 """
@@ -9,7 +9,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from marshmallow import fields
+from marshmallow import Schema, fields
+from marshmallow.validate import Range
+
+from app.orders.schemas import OrderSchema
 
 
 class Cursor(NamedTuple):
@@ -42,3 +45,19 @@ class CursorField(fields.String):
             return decode_cursor(super()._deserialize(value, attr, data, **kwargs))
         except ValueError as error:
             raise self.make_error("invalid") from error
+
+
+class PageQuerySchema(Schema):
+    """Which page of the list."""
+
+    limit = fields.Integer(load_default=20, validate=Range(1, 100))
+    cursor = CursorField(load_default=None, metadata={"description": "`next` of the page before"})
+
+
+class PageSchema(Schema):
+    """A page of orders, newest first."""
+
+    orders = fields.List(fields.Nested(OrderSchema), required=True)
+    next = fields.String(
+        required=True, allow_none=True, metadata={"description": "Cursor of the page after"}
+    )

@@ -1,0 +1,60 @@
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(or $(shell command -v uv),$(BIN)/uv)
+DEMO := .demo/order-service
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: demo
+demo: $(DEMO)  ## Scaffold a service with the default answers and serve it (HOST, PORT)
+	@$(MAKE) --no-print-directory -C $(DEMO) run PYTHON=$(PYTHON)
+
+$(DEMO): | .venv/demo
+	@$(BIN)/cookiecutter . --no-input --output-dir .demo
+
+.PHONY: test
+test: .venv/dev  ## Run the whole suite (TESTS="-k name" to choose)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+.PHONY: lint
+lint: .venv/dev  ## Check the style of the template's own Python
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: format
+format: .venv/dev  ## Format the template's own Python
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: pins
+pins: .venv/dev  ## Pin the newest versions of everything, for all pieces together
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.pins
+
+.PHONY: bench
+bench: .venv/dev  ## Measure what benchmarks/README.md states
+	@$(BIN)/python -m benchmarks.generation
+	@$(BIN)/python -m benchmarks.worker_classes
+
+# A virtual environment from a bare Python, with uv in it if there is none.
+.venv/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Needs Python 3.11 or newer: set PYTHON, as in make $(MAKECMDGOALS) PYTHON=python3.13' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'Needs the venv module of Python: install the package python3-venv' >&2; exit 1; }
+	@echo 'Setting up .venv'
+	@$(PYTHON) -m venv .venv
+	@command -v uv >/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
+	@touch $@
+
+.venv/demo: .venv/uv constraints.txt
+	@echo 'Installing cookiecutter'
+	@$(UV) pip install -q --python $(BIN)/python -c constraints.txt cookiecutter
+	@touch $@
+
+# constraints.txt is all that any service needs, and the template's own tools.
+.venv/dev: .venv/uv constraints.txt
+	@echo 'Installing what the suite and the services need'
+	@$(UV) pip install -q --python $(BIN)/python -r constraints.txt
+	@touch $@

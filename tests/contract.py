@@ -1,0 +1,70 @@
+"""What every service answers, whether asked in process or over HTTP."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Answer(NamedTuple):
+    """A response, however it was got."""
+
+    status: int
+    headers: dict[str, str]
+    json: Any
+
+
+# Called with a method, a path and a body to send as JSON, or None.
+Ask = Callable[[str, str, Any], Answer]
+
+ORDER = {"currency": "EUR", "items": [{"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"}]}
+
+
+def check(ask: Ask) -> int:
+    """Ask for everything the service offers; return how many answers were looked at."""
+    seen: list[Answer] = []
+
+    def get(path: str) -> Answer:
+        return request("GET", path)
+
+    def request(method: str, path: str, body: Any = None) -> Answer:
+        answer = ask(method, path, body)
+        assert answer.headers.get("X-Request-ID"), path
+        assert answer.status < 500, (path, answer)
+        if answer.status >= 400:
+            assert answer.headers["Content-Type"] == "application/problem+json", path
+            assert answer.json["status"] == answer.status
+        seen.append(answer)
+        return answer
+
+    assert get("/health/live")[::2] == (200, {"status": "alive"})
+    assert get("/health/startup")[::2] == (200, {"status": "started"})
+    ready = get("/health/ready")
+    assert (ready.status, ready.json["status"]) == (200, "ready")
+    assert set(ready.json["checks"].values()) <= {"ok"}
+    assert get("/docs").status == 200
+    assert get("/nowhere").status == 404
+    assert request("POST", "/health/live").status == 405
+
+    spec = get("/openapi.json").json
+    assert spec["openapi"].startswith("3.1")
+    for path, operations in spec["paths"].items():
+        if "{" not in path and "get" in operations:
+            assert get(path).status == 200
+
+    if "/orders/" in spec["paths"]:
+        check_orders(request, stored="/orders/{order_id}" in spec["paths"])
+    return len(seen)
+
+
+def check_orders(request: Callable[..., Answer], *, stored: bool) -> None:
+    """The example: what was posted is priced, and is found again where there is a database."""
+    placed = request("POST", "/orders/", ORDER)
+    assert placed.status == 201
+    assert placed.json["total"] == "19.98"
+    assert request("POST", "/orders/", {**ORDER, "currency": 7}).status == 422
+    assert ("Location" in placed.headers) == stored
+    if stored:
+        found = request("GET", placed.headers["Location"])
+        assert (found.status, found.json) == (200, placed.json)
+        listed = request("GET", "/orders/?limit=1")
+        assert listed.json["orders"] == [placed.json]
+        assert request("GET", "/orders/7").status == 404

@@ -1,0 +1,99 @@
+"""Every combination that makes a different application: it builds, answers, and its types hold."""
+
+import importlib
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import contract, harness
+
+# Imported once here, each service's process is forked with them: only its own code is left to import.
+LIBRARIES = ("flask_smorest", "sqlalchemy.orm", "flask_migrate", "flask_sqlalchemy", "environs")
+
+BEHAVIOURS = harness.behaviours()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _libraries():
+    for name in LIBRARIES:
+        importlib.import_module(name)
+
+
+def in_fork(function, *args):
+    """Run `function` in a forked child, which may import a service's `app`; return its result."""
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+
+    def run():
+        try:
+            sender.send((True, function(*args)))
+        except BaseException as error:
+            sender.send((False, f"{type(error).__name__}: {error}"))
+
+    child = fork.Process(target=run)
+    child.start()
+    sender.close()
+    succeeded, result = receiver.recv()
+    child.join()
+    assert succeeded, result
+    return result
+
+
+def answer_routes(folder) -> int:
+    """Build the service in `folder`, migrate its database if it has one, and ask it for everything."""
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    os.environ["APP_ENV"] = "development"
+    os.environ.pop("DATABASE_URL", None)
+    application = importlib.import_module("wsgi").application
+    application.instance_path = str(folder)
+    if "migrate" in application.extensions:
+        from flask_migrate import upgrade
+
+        with application.app_context():
+            upgrade()
+    client = application.test_client()
+
+    def ask(method, path, body):
+        response = client.open(path, method=method, **({} if body is None else {"json": body}))
+        return contract.Answer(response.status_code, dict(response.headers), response.get_json(silent=True))
+
+    return contract.check(ask)
+
+
+@pytest.mark.parametrize("answers", BEHAVIOURS, ids=harness.label)
+def test_the_application_builds_and_answers_its_routes(answers, tmp_path):
+    folder = harness.write(harness.render(answers), tmp_path / "service")
+    assert in_fork(answer_routes, folder) >= 8
+
+
+@pytest.mark.parametrize("answers", BEHAVIOURS, ids=harness.label)
+def test_types_hold(answers, tmp_path, tmp_path_factory):
+    folder = harness.write(harness.render(answers), tmp_path / "service")
+    cache = tmp_path_factory.getbasetemp() / "mypy"
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy", f"--cache-dir={cache}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("answers", BEHAVIOURS, ids=harness.label)
+def test_openapi_is_valid(answers, tmp_path):
+    folder = harness.write(harness.render(answers), tmp_path / "service")
+    in_fork(validate_openapi, folder)
+
+
+def validate_openapi(folder) -> None:
+    import openapi_spec_validator
+
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    client = importlib.import_module("wsgi").application.test_client()
+    openapi_spec_validator.validate(client.get("/openapi.json").get_json())

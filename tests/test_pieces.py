@@ -1,0 +1,73 @@
+"""The pruning table against the tree, both ways, and the limits on templating inside Python."""
+
+import re
+from pathlib import PurePosixPath
+
+from tests import harness
+
+MAX_TAGS_IN_PYTHON = 60
+
+
+def test_every_path_of_the_table_is_in_the_template():
+    stale = [path for piece in harness.pieces() for path in piece["paths"] if not (harness.TEMPLATE / path).exists()]
+    assert stale == []
+
+
+def test_every_condition_of_the_table_is_an_answer():
+    choices = harness.choices()
+    for piece in harness.pieces():
+        for prompt, kept in piece["keep"].items():
+            assert set(kept) < set(choices[prompt]), piece
+
+
+def test_every_piece_and_every_answer_makes_a_difference():
+    """No orphan: a table row that prunes nothing, a choice that changes nothing."""
+    base = {prompt: answers[0] for prompt, answers in harness.choices().items()}
+    for prompt, answers in harness.choices().items():
+        for answer in answers[1:]:
+            assert harness.render({**base, prompt: answer}) != harness.render(base), (prompt, answer)
+    for piece in harness.pieces():
+        assert piece["paths"] or piece["words"], piece
+        without = [answers for answers in harness.combinations() if not harness.is_kept(piece, answers)]
+        assert without, piece
+
+
+def test_every_file_is_in_some_service_and_no_file_is_a_shell_of_its_piece():
+    """No file that is in no service; none left with a docstring alone where its piece was pruned."""
+    kept = {name for answers in harness.combinations() for name in harness.render(answers)}
+    assert kept == set(harness.template_files())
+    for name, content, answers in harness.variants():
+        if name.endswith(".py") and not name.endswith("__init__.py"):
+            assert b"def " in content or b"class " in content or b"=" in content, (name, answers)
+
+
+def test_every_word_is_said_where_its_piece_is_kept():
+    """A residue word that a service with the piece never says would be a test that cannot fail."""
+    everything = harness.combinations()
+    for piece in harness.pieces():
+        tree = next(harness.render(answers) for answers in everything if harness.is_kept(piece, answers))
+        text = "\n".join(
+            f"{name}\n{content.decode()}" for name, content in tree.items() if name != "constraints.txt"
+        ).lower()
+        for word in piece["words"]:
+            assert re.search(rf"(?<![a-z]){word}", text), word
+
+
+def test_every_file_of_a_pruned_piece_is_gone():
+    for answers in harness.combinations():
+        names = harness.render(answers)
+        for piece in harness.pieces():
+            if not harness.is_kept(piece, answers):
+                for path in piece["paths"]:
+                    assert not [name for name in names if PurePosixPath(name).is_relative_to(path)]
+
+
+def test_python_is_hardly_templated():
+    tags = 0
+    for path in harness.TEMPLATE.rglob("*.py"):
+        for line in path.read_text().splitlines():
+            if "{%" in line:
+                tags += line.count("{%")
+                assert re.fullmatch(r"\s*\{% .* %\}", line), f"{path}: a tag takes a whole line"
+    print(f"{tags} tags in the services' Python")
+    assert tags <= MAX_TAGS_IN_PYTHON

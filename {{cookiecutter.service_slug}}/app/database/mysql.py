@@ -1,0 +1,12 @@
+"""What is MySQL's, and MariaDB's, own."""
+
+from sqlalchemy import DateTime
+from sqlalchemy.dialects.mysql import DATETIME
+
+DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+
+# To connect at most 3 s, for an answer at most 30 s.
+CONNECT_ARGS = {"connect_timeout": 3, "read_timeout": 30}
+
+# It drops fractions of a second unless told how many digits to keep.
+MOMENT = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")

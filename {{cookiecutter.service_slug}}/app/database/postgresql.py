@@ -1,0 +1,10 @@
+"""What is PostgreSQL's own."""
+
+from sqlalchemy import DateTime
+
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+
+# To connect at most 3 s, for a statement at most 30 s.
+CONNECT_ARGS = {"connect_timeout": 3, "options": "-c statement_timeout=30s"}
+
+MOMENT = DateTime()
