@@ -28,9 +28,9 @@ REFUSED = [
     ("description", "C:\\orders"),
     ("description", "One.\nTwo."),
     ("description", "Tab\there."),
-    ("description", "Half a pair: \ud83d"),
     ("owner", "{% raw %}{{ team }}{% endraw %}"),
     ("owner", "bell\a"),
+    ("description", "Half a pair: \ud83d"),  # last: no command line can say it
 ]
 ACCEPTED = [
     ("service_name", "Ünïcode Sérvice"),
@@ -46,22 +46,22 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("prompt", "answer"), [(p, a) for p, a in REFUSED if not p == "service_name" or a != "!!!"])
+@pytest.mark.parametrize(("prompt", "answer"), REFUSED, ids=range(len(REFUSED)))
 def test_a_wrong_answer_is_refused_in_one_line(prompt, answer):
     said = harness.refusal({prompt: answer})
     assert said is not None
     assert said.startswith(("service_slug", prompt))
     assert "\n" not in said
-    assert len(said) < 250 + len(answer) * 4
 
 
 @pytest.mark.parametrize(
-    ("prompt", "answer"), [(p, a) for p, a in REFUSED if "\ud83d" not in a], ids=range(len(REFUSED) - 1)
+    ("prompt", "answer"), REFUSED[:-1], ids=range(len(REFUSED) - 1)
 )
 def test_a_refusal_leaves_nothing_behind(prompt, answer, tmp_path):
     result = cookiecutter(tmp_path, {prompt: answer})
     assert result.returncode == 1
-    assert "Traceback" not in result.stderr
+    (said,) = result.stderr.splitlines()
+    assert said.startswith(("service_slug", prompt))
     made = tmp_path / "made"
     assert not made.exists() or list(made.iterdir()) == []
 

@@ -1,0 +1,122 @@
+"""Running a service's real gunicorn, and asking it over HTTP."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy
+
+from tests import contract
+
+BIN = Path(sys.executable).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment without what would configure a service, and with `changes`."""
+    unset = ("APP_ENV", "DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "PORT", "HOST", "WEB_CONCURRENCY")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **changes}
+
+
+def request(port: int, method: str, path: str, body: object = None, timeout: float = 10) -> contract.Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    content = body if body is None or isinstance(body, bytes) else json.dumps(body)
+    try:
+        connection.request(method, path, content, headers)
+        response = connection.getresponse()
+        text = response.read()
+    finally:
+        connection.close()
+    with contextlib.suppress(ValueError):
+        return contract.Answer(response.status, dict(response.getheaders()), json.loads(text))
+    return contract.Answer(response.status, dict(response.getheaders()), None)
+
+
+class Server:
+    """A running gunicorn; its output is in `log`."""
+
+    def __init__(self, folder: Path, log: Path, target: str, **settings: str) -> None:
+        self.port = free_port()
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["gunicorn", target],
+                cwd=folder,
+                env=environment(PORT=str(self.port), **settings),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def ask(self, method: str, path: str, body: object = None) -> contract.Answer:
+        return request(self.port, method, path, body)
+
+    def wait(self, seconds: float = 60) -> None:
+        """Wait until it answers; raises with its output when it does not."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                if self.ask("GET", "/health/live").status == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path, log: Path, target: str = "wsgi:application", **settings: str
+) -> Iterator[Server]:
+    """Serve `folder` and wait until it answers; whatever happens, nothing is left running."""
+    server = Server(folder, log, target, **settings)
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+@contextlib.contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """Make an empty database on the server; yield its URL; drop it."""
+    drivers = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+    url = sqlalchemy.make_url(server_url)
+    engine = sqlalchemy.create_engine(
+        url.set(drivername=drivers[url.drivername]), isolation_level="AUTOCOMMIT"
+    )
+    name = f"template_{uuid.uuid4().hex}"
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
+        engine.dispose()
+
+
+def run(folder: Path, *command: str, **settings: str) -> subprocess.CompletedProcess:
+    """Run a command of the service in the shared virtual environment."""
+    return subprocess.run(
+        command, cwd=folder, env=environment(**settings), capture_output=True, text=True, check=False
+    )

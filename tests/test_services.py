@@ -1,0 +1,139 @@
+"""A pairwise sample of the services, run for real: gunicorn, its routes, its stop, and its own suite."""
+
+import os
+import threading
+import time
+import tomllib
+
+import pytest
+
+from tests import contract, harness, servers
+
+pytestmark = pytest.mark.slow
+
+PAIRWISE = harness.pairwise()
+
+# Where a real server of each database is, for this machine to say.
+DATABASE_URLS = {"postgresql": "POSTGRESQL_URL", "mysql": "MYSQL_URL"}
+
+
+@pytest.fixture
+def service(request, tmp_path):
+    folder = harness.write(harness.render(request.param), tmp_path / "service")
+    return folder, request.param
+
+
+def has_database(answers) -> bool:
+    return answers["database"] != "none"
+
+
+@pytest.mark.parametrize("service", PAIRWISE, ids=harness.label, indirect=True)
+def test_gunicorn_serves_every_route_and_stops_cleanly(service, tmp_path):
+    folder, answers = service
+    if has_database(answers):
+        migrated = servers.run(folder, "flask", "db", "upgrade")
+        assert migrated.returncode == 0, migrated.stderr
+    home = tmp_path / "home"
+    home.mkdir()
+    with servers.serving(folder, tmp_path / "log", HOME=str(home)) as server:
+        asked = contract.check(server.ask)
+        code = server.stop()
+    log = server.log.read_text()
+    assert asked > 6
+    assert code == 0, log
+    assert "Traceback" not in log
+    assert list(home.iterdir()) == [], "a stray control socket"
+
+
+@pytest.mark.parametrize(
+    "service", [a for a in PAIRWISE if has_database(a)], ids=harness.label, indirect=True
+)
+def test_it_boots_and_stays_live_with_its_database_away(service, tmp_path):
+    folder, answers = service
+    away = f"{answers['database']}://user:password@127.0.0.1:{servers.free_port()}/service"
+    secret = "x" * 40
+    with servers.serving(
+        folder, tmp_path / "log", APP_ENV="production", SECRET_KEY=secret, DATABASE_URL=away
+    ) as server:
+        assert server.ask("GET", "/health/live").status == 200
+        ready = server.ask("GET", "/health/ready")
+        assert (ready.status, ready.json["status"]) == (503, "unhealthy")
+        if answers["example"]:
+            refused = server.ask("POST", "/orders/", contract.ORDER)
+            assert (refused.status, refused.headers["Content-Type"]) == (503, "application/problem+json")
+            assert int(refused.headers["Retry-After"]) > 0
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("service", PAIRWISE, ids=harness.label, indirect=True)
+def test_its_own_suite_passes(service):
+    folder, _ = service
+    result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
+    assert result.returncode == 0, result.stdout[-5000:]
+
+
+@pytest.mark.parametrize(
+    "service", [a for a in PAIRWISE if has_database(a)], ids=harness.label, indirect=True
+)
+def test_its_own_suite_passes_on_the_real_database(service, tmp_path):
+    folder, answers = service
+    variable = DATABASE_URLS[answers["database"]]
+    if variable not in os.environ:
+        pytest.skip(f"{variable} does not say where a server is")
+    with servers.database(os.environ[variable]) as url:
+        result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider", TEST_DATABASE_URL=url)
+    assert result.returncode == 0, result.stdout[-5000:]
+
+
+DEFAULT = {prompt: answers[0] for prompt, answers in harness.choices().items()}
+
+
+@pytest.fixture(scope="module")
+def default_service(tmp_path_factory):
+    return harness.write(harness.render(DEFAULT), tmp_path_factory.mktemp("default") / "service")
+
+
+def test_production_without_secrets_does_not_start(default_service):
+    result = servers.run(default_service, "gunicorn", "wsgi:application", APP_ENV="production")
+    assert result.returncode != 0
+    (line,) = result.stderr.strip().splitlines()
+    assert "SECRET_KEY" in line
+    assert "DATABASE_URL" in line
+
+
+def test_the_flask_command_says_the_same(default_service):
+    result = servers.run(default_service, "flask", "db", "upgrade", APP_ENV="production")
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert "SECRET_KEY" in result.stderr
+
+
+def test_a_wrong_port_is_one_line(default_service):
+    result = servers.run(default_service, "gunicorn", "wsgi:application", PORT="80a")
+    assert result.returncode != 0
+    (line,) = result.stderr.strip().splitlines()
+    assert "PORT" in line
+
+
+def test_a_request_in_flight_is_finished_before_it_stops(default_service, tmp_path):
+    module = default_service / "slow.py"
+    module.write_text(
+        "import time\nfrom wsgi import application\n"
+        "@application.get('/slow')\ndef slow():\n    time.sleep(2)\n    return {'done': True}\n"
+    )
+    answers = []
+    with servers.serving(default_service, tmp_path / "log", "slow:application") as server:
+        asking = threading.Thread(target=lambda: answers.append(server.ask("GET", "/slow")))
+        asking.start()
+        time.sleep(0.5)
+        assert server.stop() == 0
+        asking.join()
+    assert answers[0].json == {"done": True}
+
+
+def test_python_versions_are_what_the_answers_say():
+    for answers in harness.combinations():
+        tree = harness.render(answers)
+        version = answers["python_version"]
+        assert f"FROM python:{version}-slim".encode() in tree["Dockerfile"]
+        assert tomllib.loads(tree["pyproject.toml"].decode())["project"]["requires-python"] == ">=3.11"
