@@ -145,7 +145,9 @@ def template_files() -> list[str]:
 def render(answers: Answers) -> dict[str, bytes]:
     """The service that `answers` make."""
     values = context(answers)
-    pruned = [path for piece in pieces() if not is_kept(piece, values["cookiecutter"]) for path in piece["paths"]]
+    pruned = [
+        path for piece in pieces() if not is_kept(piece, values["cookiecutter"]) for path in piece["paths"]
+    ]
     return {
         name: template if isinstance(template, bytes) else template.render(**values).encode()
         for name, template in _templates().items()

@@ -83,9 +83,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(
-    folder: Path, log: Path, target: str = "wsgi:application", **settings: str
-) -> Iterator[Server]:
+def serving(folder: Path, log: Path, target: str = "wsgi:application", **settings: str) -> Iterator[Server]:
     """Serve `folder` and wait until it answers; whatever happens, nothing is left running."""
     server = Server(folder, log, target, **settings)
     try:

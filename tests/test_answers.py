@@ -54,9 +54,7 @@ def test_a_wrong_answer_is_refused_in_one_line(prompt, answer):
     assert "\n" not in said
 
 
-@pytest.mark.parametrize(
-    ("prompt", "answer"), REFUSED[:-1], ids=range(len(REFUSED) - 1)
-)
+@pytest.mark.parametrize(("prompt", "answer"), REFUSED[:-1], ids=range(len(REFUSED) - 1))
 def test_a_refusal_leaves_nothing_behind(prompt, answer, tmp_path):
     result = cookiecutter(tmp_path, {prompt: answer})
     assert result.returncode == 1

@@ -32,7 +32,10 @@ items = st.fixed_dictionaries(
     optional={"extra": json_values},
 )
 orders = st.fixed_dictionaries(
-    {"currency": st.sampled_from(["EUR", "JPY", "KWD", "eur", "ZZZ", ""]) | json_values, "items": st.lists(items, max_size=4)},
+    {
+        "currency": st.sampled_from(["EUR", "JPY", "KWD", "eur", "ZZZ", ""]) | json_values,
+        "items": st.lists(items, max_size=4),
+    },
     optional={"id": json_values, "total": json_values},
 )
 good_items = st.fixed_dictionaries(
@@ -43,14 +46,19 @@ good_items = st.fixed_dictionaries(
     }
 )
 good_orders = st.fixed_dictionaries(
-    {"currency": st.sampled_from(["EUR", "USD", "XTS"]), "items": st.lists(good_items, min_size=1, max_size=100)}
+    {
+        "currency": st.sampled_from(["EUR", "USD", "XTS"]),
+        "items": st.lists(good_items, min_size=1, max_size=100),
+    }
 )
 bodies = st.one_of(
     good_orders.map(lambda order: json.dumps(order).encode()),
     orders.map(lambda order: json.dumps(order).encode()),
     json_values.map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=200),
-    st.sampled_from([b"[" * 200_000, b"9" * 10_000, b"1e99999999999999999999", b'"\\ud800"', b"\xef\xbb\xbf{}"]),
+    st.sampled_from(
+        [b"[" * 200_000, b"9" * 10_000, b"1e99999999999999999999", b'"\\ud800"', b"\xef\xbb\xbf{}"]
+    ),
 )
 
 

@@ -11,11 +11,20 @@ from tests import harness, servers
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 # Every other host fails to resolve, as with the network unplugged.
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1280,1000 --virtual-time-budget=10000 "
-    "--enable-logging=stderr --host-resolver-rules="
-).split()
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1000",
+    "--virtual-time-budget=10000",
+    "--enable-logging=stderr",
+    "--host-resolver-rules=",
+]
 RULES = "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 
 
@@ -33,7 +42,10 @@ def test_swagger_ui_renders_offline_under_its_own_policy(example, tmp_path):
         )
         screenshot = tmp_path / "docs.png"
         subprocess.run(
-            [CHROMIUM, *options, f"--screenshot={screenshot}", url], capture_output=True, timeout=120, check=False
+            [CHROMIUM, *options, f"--screenshot={screenshot}", url],
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
     assert "Widget Depot" in page.stdout
     assert ("Place an order" in page.stdout) == example

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import harness
+from tests import harness, servers
 
 COMBINATIONS = harness.combinations()
 
@@ -70,7 +70,9 @@ def test_every_toml_yaml_and_json_file_parses(variants):
         ".yml": yaml.safe_load,
         ".json": json.loads,
     }
-    parsed = [parsers[suffix](content) for name, content, _ in variants if (suffix := Path(name).suffix) in parsers]
+    parsed = [
+        parsers[suffix](content) for name, content, _ in variants if (suffix := Path(name).suffix) in parsers
+    ]
     assert parsed
     assert all(parsed)
 
@@ -91,7 +93,11 @@ def test_style_and_format_are_clean(variants, tmp_path):
     sources = json.dumps([f"variant{number}" for number in range(max(copies.values()))])
     for command in (["check", f"--config=src={sources}"], ["format", "--diff"]):
         result = subprocess.run(
-            ["ruff", *command, "--no-cache", "."], cwd=tmp_path, capture_output=True, text=True, check=False
+            [servers.BIN / "ruff", *command, "--no-cache", "."],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert result.returncode == 0, result.stdout + result.stderr
 
@@ -99,7 +105,9 @@ def test_style_and_format_are_clean(variants, tmp_path):
 @pytest.mark.parametrize("answers", COMBINATIONS, ids=harness.label)
 def test_no_word_of_a_pruned_piece_is_left(answers):
     tree = harness.render(answers)
-    words = {word for piece in harness.pieces() if not harness.is_kept(piece, answers) for word in piece["words"]}
+    words = {
+        word for piece in harness.pieces() if not harness.is_kept(piece, answers) for word in piece["words"]
+    }
     left = [
         (word, name, line)
         for name, content in tree.items()

@@ -9,7 +9,12 @@ MAX_TAGS_IN_PYTHON = 60
 
 
 def test_every_path_of_the_table_is_in_the_template():
-    stale = [path for piece in harness.pieces() for path in piece["paths"] if not (harness.TEMPLATE / path).exists()]
+    stale = [
+        path
+        for piece in harness.pieces()
+        for path in piece["paths"]
+        if not (harness.TEMPLATE / path).exists()
+    ]
     assert stale == []
 
 

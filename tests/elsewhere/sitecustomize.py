@@ -12,4 +12,4 @@ def refuse(*args, **kwargs):
 
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
-time_machine.travel(datetime.datetime(2031, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)).start()
+time_machine.travel(datetime.datetime(2031, 2, 3, 4, 5, tzinfo=datetime.UTC)).start()

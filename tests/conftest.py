@@ -1,0 +1,24 @@
+"""What the suite says when it is done."""
+
+import time
+
+import pytest
+
+from tests import harness
+
+STARTED = time.monotonic()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many combinations were proven, and how long it took."""
+    passed = len(terminalreporter.stats.get("passed", []))
+    failed = len(terminalreporter.stats.get("failed", [])) + len(terminalreporter.stats.get("error", []))
+    proven = (
+        f"{len(harness.combinations())} combinations of answers"
+        if passed and not failed
+        else "not every combination"
+    )
+    terminalreporter.write_line(
+        f"Proven: {proven}, {len(harness.behaviours())} applications, {len(harness.pairwise())} in the pairwise"
+        f" sample; {time.monotonic() - STARTED:.0f} s."
+    )

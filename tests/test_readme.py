@@ -1,0 +1,175 @@
+"""Every command in both READMEs, extracted and run as written."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests import harness, servers
+
+pytestmark = pytest.mark.slow
+
+# Served in the background while the commands after it run, and stopped with Ctrl-C.
+SERVE = {"make demo", "make run"}
+
+
+def commands(text: str) -> list[str]:
+    """The lines after a prompt in the console blocks."""
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+class Shell:
+    """Runs commands one after another, in a folder, as a reader of the README would."""
+
+    def __init__(self, folder, home) -> None:
+        self.folder = folder
+        self.port = str(servers.free_port())
+        self.environment = servers.environment(HOME=str(home), PORT=self.port, PYTHON=sys.executable)
+        # Nothing of this suite's own virtual environment.
+        self.environment["PATH"] = os.pathsep.join(
+            path for path in os.environ["PATH"].split(os.pathsep) if path != str(servers.BIN)
+        )
+        self.server: subprocess.Popen | None = None
+
+    def run(self, command: str) -> str:
+        if command.startswith("cd "):
+            self.folder = self.folder / command[3:]
+            return ""
+        if command in SERVE:
+            self.serve(command)
+            return ""
+        command = command.replace(":8000", f":{self.port}")
+        result = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, f"$ {command}\n{result.stdout}{result.stderr}"
+        return result.stdout
+
+    def serve(self, command: str) -> None:
+        self.server = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.output: list[str] = []
+        threading.Thread(target=lambda: self.output.extend(self.server.stdout), daemon=True).start()
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and self.server.poll() is None:
+            try:
+                if servers.request(int(self.port), "GET", "/health/live").status == 200:
+                    return
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError("".join(self.output))
+
+    def interrupt(self) -> None:
+        """Ctrl-C: SIGINT to everything in the foreground."""
+        os.killpg(self.server.pid, signal.SIGINT)
+        self.server.wait(30)
+        output = "".join(self.output)
+        assert "Traceback" not in output, output
+        with pytest.raises(OSError, match="refused"):
+            servers.request(int(self.port), "GET", "/health/live")
+        self.server = None
+
+
+@pytest.fixture
+def shell(tmp_path):
+    (tmp_path / "home").mkdir()
+    shell = Shell(tmp_path, tmp_path / "home")
+    yield shell
+    if shell.server is not None:
+        os.killpg(shell.server.pid, signal.SIGKILL)
+
+
+def clone(folder):
+    """The template as a fresh clone of what git tracks, or would."""
+    files = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=harness.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, files.split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (harness.ROOT / name).exists():
+            shutil.copy(harness.ROOT / name, target)
+    return folder
+
+
+def test_the_templates_readme(shell, tmp_path):
+    shell.folder = clone(tmp_path / "clone")
+    ran = 0
+    for command in commands((harness.ROOT / "README.md").read_text()):
+        if command == "pip install cookiecutter":  # into an environment of its own, which then runs it
+            shell.interrupt()
+            shell.run(f"{shlex.quote(sys.executable)} -m venv {tmp_path}/venv")
+            shell.environment["PATH"] = f"{tmp_path}/venv/bin:{shell.environment['PATH']}"
+        if command.startswith("cookiecutter gh:"):
+            command = f"cookiecutter {shlex.quote(str(harness.ROOT))} --no-input"
+        if command == "make test":  # this very suite
+            shell.interrupt()
+            shell.folder = tmp_path / "clone"
+            command = "make -n test"
+        shell.run(command)
+        ran += 1
+    assert ran == 9
+
+
+@pytest.mark.parametrize("example", [True, False])
+def test_a_services_readme(example, shell, tmp_path):
+    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()} | {"example": example}
+    shell.folder = harness.write(harness.render(answers), tmp_path / "service")
+    served = False
+    for command in commands((shell.folder / "README.md").read_text()):
+        if served and not command.startswith("curl"):
+            shell.interrupt()
+            served = False
+        shell.run(command)
+        served = served or command in SERVE
+    assert "make run" in shell.run("make help")
+
+
+def test_a_second_demo_works_and_an_old_python_is_told_in_one_line(shell, tmp_path):
+    shell.folder = clone(tmp_path / "clone")
+    for _ in range(2):
+        shell.run("make demo")
+        shell.interrupt()
+
+    old = tmp_path / "old"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    service = tmp_path / "clone" / ".demo" / "order-service"
+    for target, folder in (("demo", clone(tmp_path / "another")), ("run", service)):
+        shutil.rmtree(folder / ".venv", ignore_errors=True)
+        result = subprocess.run(
+            ["make", target, f"PYTHON={old}"],
+            cwd=folder,
+            env=shell.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode != 0
+        said = [line for line in result.stderr.splitlines() if not line.startswith("make")]
+        assert len(said) == 1
+        assert "Python 3.11 or newer" in said[0]
