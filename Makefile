@@ -1,5 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
+# The services' own code is checked as it is generated.
+SOURCES := benchmarks hooks tests
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 DEMO := .demo/order-service
 
@@ -22,13 +24,13 @@ test: .venv/dev  ## Run the whole suite (TESTS="-k name" to choose)
 
 .PHONY: lint
 lint: .venv/dev  ## Check the style of the template's own Python
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
 
 .PHONY: format
 format: .venv/dev  ## Format the template's own Python
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
 
 .PHONY: pins
 pins: .venv/dev  ## Pin the newest versions of everything, for all pieces together

@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-ANSWERS = json.loads({{ cookiecutter | jsonify | pprint }})
+ANSWERS = json.loads({{cookiecutter | jsonify | pprint}})
 
 # Each piece: the answers that keep it (all of them must hold), the paths that are its own, and the
 # words that stand nowhere in a service without it (the tests see to that).

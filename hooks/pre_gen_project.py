@@ -8,7 +8,7 @@ import re
 import sys
 import unicodedata
 
-ANSWERS = json.loads({{ cookiecutter | jsonify | pprint }})
+ANSWERS = json.loads({{cookiecutter | jsonify | pprint}})
 
 
 def is_dns_label(text):
@@ -28,9 +28,13 @@ def columns(text):
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
-PLAIN = 'must be one line without double quotes, backslashes or template tags such as {' + '{'
+PLAIN = "must be one line without double quotes, backslashes or template tags such as {" + "{"
 RULES = [
-    ("service_slug", is_dns_label, "must be a DNS label: at most 63 of a-z, 0-9 and -, a letter first, no - last"),
+    (
+        "service_slug",
+        is_dns_label,
+        "must be a DNS label: at most 63 of a-z, 0-9 and -, a letter first, no - last",
+    ),
     ("service_name", is_plain_text, PLAIN),
     ("service_name", lambda text: 0 < columns(text.strip()) <= 63, "must be 1 to 63 characters wide"),
     ("description", is_plain_text, PLAIN),
