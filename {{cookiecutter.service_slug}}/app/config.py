@@ -29,6 +29,8 @@ class Config:
 
     DEBUG = False
     TESTING = False
+    # In development too, a fault of ours is logged and answered as a problem.
+    PROPAGATE_EXCEPTIONS = False
     # Whether the secrets must be given, or have defaults that do for a laptop.
     SECRETS_REQUIRED = False
 
@@ -67,6 +69,7 @@ class TestingConfig(Config):
     """The test suite: errors reach the test instead of becoming a response."""
 
     TESTING = True
+    PROPAGATE_EXCEPTIONS = True
 
 
 class ProductionConfig(Config):
