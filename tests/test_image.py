@@ -106,11 +106,10 @@ def pids_listening_on(port: int) -> set[int]:
 
 @pytest.mark.slow
 @needs_an_engine
-@pytest.mark.usefixtures("image")
 @pytest.mark.skipif(
     "POSTGRESQL_URL" not in os.environ, reason="POSTGRESQL_URL does not say where a server is"
 )
-def test_it_serves_and_finishes_the_request_in_flight_when_stopped(tmp_path):
+def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_path):
     port = servers.free_port()
     log = tmp_path / "log"
     with servers.database(os.environ["POSTGRESQL_URL"]) as url:
@@ -124,6 +123,12 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(tmp_path):
         try:
             wait_until_live(port, process, log)
             assert contract.check(lambda *request: servers.request(port, *request)) > 6
+
+            dockerfile = (image / "Dockerfile").read_text()
+            probe = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", dockerfile, re.MULTILINE)[1])
+            elsewhere = {**settings, "PORT": str(servers.free_port())}
+            assert subprocess.run(run_command(*probe, **settings)).returncode == 0
+            assert subprocess.run(run_command(*probe, **elsewhere), capture_output=True).returncode != 0
 
             pids = pids_listening_on(port)
             assert pids

@@ -147,6 +147,11 @@ def test_a_services_readme(example, shell, tmp_path):
         shell.run(command)
         served = served or command in SERVE
     assert "make run" in shell.run("make help")
+    shell.run("make upgrade")
+    pins = (shell.folder / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.]+", pin) for pin in pins)
+    assert {"flask", "uv", "hatchling", "pytest"} <= {pin.split("==")[0] for pin in pins}
+    shell.run("make lint")
 
 
 def test_a_second_demo_works_and_an_old_python_is_told_in_one_line(shell, tmp_path):

@@ -1,6 +1,7 @@
 """A pairwise sample of the services, run for real: gunicorn, its routes, its stop, and its own suite."""
 
 import os
+import shutil
 import threading
 import time
 import tomllib
@@ -129,6 +130,42 @@ def test_a_request_in_flight_is_finished_before_it_stops(default_service, tmp_pa
         assert server.stop() == 0
         asking.join()
     assert answers[0].json == {"done": True}
+
+
+MODEL = """
+
+class Note(db.Model):  # type: ignore[name-defined, misc]
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column(String(80), index=True)
+    price: Mapped[Decimal] = mapped_column(Money)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+"""
+
+
+def test_a_new_revision_is_clean_and_works(default_service, tmp_path):
+    folder = shutil.copytree(default_service, tmp_path / "service")
+    assert servers.run(folder, "flask", "db", "upgrade").returncode == 0
+    unchanged = servers.run(folder, "flask", "db", "migrate", "-m", "nothing")
+    assert "no revision is needed" in unchanged.stdout
+
+    with (folder / "app" / "orders" / "models.py").open("a") as models:
+        models.write(MODEL)
+    migrated = servers.run(folder, "flask", "db", "migrate", "-m", "add notes")
+    assert migrated.returncode == 0, migrated.stderr
+    revisions = sorted(path.name for path in (folder / "migrations" / "versions").glob("*.py"))
+    assert [name.split("_", 1)[1] for name in revisions if "0001" not in name] == ["add_notes.py"]
+    for command in (
+        ["ruff", "check", "--no-cache", "."],
+        ["ruff", "format", "--check", "--no-cache", "."],
+        ["flask", "db", "upgrade"],
+        ["flask", "db", "check"],
+        ["flask", "db", "downgrade", "base"],
+        ["flask", "db", "upgrade", "--sql"],
+    ):
+        result = servers.run(folder, *command)
+        assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_python_versions_are_what_the_answers_say():

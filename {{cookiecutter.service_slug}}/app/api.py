@@ -55,6 +55,9 @@ class Api(flask_smorest.Api):
     def handle_http_exception(self, error: Any) -> Any:
         return handle_http_exception(error)
 
+    def _register_pagination_header(self) -> None:
+        """Describe none: a list is paged by cursor, not by flask-smorest's page numbers."""
+
     def _register_responses(self) -> None:
         # flask-smorest has one content type for answers and errors alike.
         self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
