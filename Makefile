@@ -16,7 +16,9 @@ demo: $(DEMO)  ## Scaffold a service with the default answers and serve it (HOST
 	@$(MAKE) --no-print-directory -C $(DEMO) run PYTHON=$(PYTHON)
 
 $(DEMO): | .venv/demo
-	@$(BIN)/cookiecutter . --no-input --output-dir .demo
+	@rm -rf .demo/new  # what an interrupted scaffolding left
+	@$(BIN)/cookiecutter . --no-input --output-dir .demo/new
+	@mv .demo/new/order-service $(DEMO)
 
 .PHONY: test
 test: .venv/dev  ## Run the whole suite (TESTS="-k name" to choose)

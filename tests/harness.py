@@ -7,8 +7,6 @@ cookiecutter itself writes is proven by test_generation.py.
 import functools
 import itertools
 import json
-import runpy
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -49,23 +47,26 @@ def choices() -> dict[str, list[Any]]:
     return found
 
 
-def combinations() -> list[dict[str, Any]]:
+@functools.cache
+def combinations() -> tuple[dict[str, Any], ...]:
     """Every combination of answers that the hook does not refuse."""
     prompts = choices()
     products = (dict(zip(prompts, values, strict=True)) for values in itertools.product(*prompts.values()))
-    return [answers for answers in products if refusal(answers) is None]
+    return tuple(answers for answers in products if refusal(answers) is None)
 
 
-def behaviours() -> list[dict[str, Any]]:
+@functools.cache
+def behaviours() -> tuple[dict[str, Any], ...]:
     """The combinations that make different applications."""
-    return [
+    return tuple(
         answers
         for answers in combinations()
         if all(answers[prompt] == choices()[prompt][0] for prompt in COSMETIC)
-    ]
+    )
 
 
-def pairwise() -> list[dict[str, Any]]:
+@functools.cache
+def pairwise() -> tuple[dict[str, Any], ...]:
     """Few combinations, in which every two answers that go together meet at least once."""
     prompts = choices()
 
@@ -73,10 +74,10 @@ def pairwise() -> list[dict[str, Any]]:
         known = dict(zip(prompts, row, strict=False))
         return len(known) < len(prompts) or refusal(known) is None
 
-    return [
+    return tuple(
         dict(zip(prompts, row, strict=True))
         for row in AllPairs(list(prompts.values()), filter_func=is_possible)
-    ]
+    )
 
 
 def label(answers: Answers) -> str:
@@ -95,14 +96,17 @@ def context(answers: Answers) -> dict[str, Any]:
     return {"cookiecutter": dict(prompt_for_config(given, no_input=True))}
 
 
-def hook(name: str, answers: Answers, *, run_name: str = "hook") -> dict[str, Any]:
-    """Render hooks/NAME.py and run it in this process; return its globals."""
-    environment = create_env_with_context(_prompts())
-    source = environment.from_string((ROOT / "hooks" / f"{name}.py").read_text())
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder, f"{name}.py")
-        script.write_text(source.render(**context(answers)))
-        return runpy.run_path(str(script), run_name=run_name)
+@functools.cache
+def _hook(name: str) -> Any:
+    source = (ROOT / "hooks" / f"{name}.py").read_text()
+    return create_env_with_context(_prompts()).from_string(source)
+
+
+def hook(name: str, answers: Answers) -> dict[str, Any]:
+    """Render hooks/NAME.py and run it in this process, but for its main part; return its globals."""
+    namespace = {"__name__": name}
+    exec(compile(_hook(name).render(**context(answers)), f"{name}.py", "exec"), namespace)
+    return namespace
 
 
 def refusal(answers: Answers) -> str | None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,15 +22,25 @@ from tests import contract
 BIN = Path(sys.executable).parent
 
 
+# Below the ports that the system hands out, and apart for each of the suite's parallel processes: a
+# port stays free until its server, which may take its time to start, listens on it.
+_worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
+_ports = itertools.count(20_000 + 500 * (_worker % 20))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of this process's own on which nothing listens."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable")
 
 
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without what would configure a service, and with `changes`."""
     unset = ("APP_ENV", "DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "PORT", "HOST", "WEB_CONCURRENCY")
+    unset += ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "TESTS")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **changes}
 

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -117,19 +118,33 @@ def test_a_wrong_port_is_one_line(default_service):
 
 
 def test_a_request_in_flight_is_finished_before_it_stops(default_service, tmp_path):
-    module = default_service / "slow.py"
-    module.write_text(
+    folder = shutil.copytree(default_service, tmp_path / "service")
+    (folder / "slow.py").write_text(
         "import time\nfrom wsgi import application\n"
         "@application.get('/slow')\ndef slow():\n    time.sleep(2)\n    return {'done': True}\n"
     )
     answers = []
-    with servers.serving(default_service, tmp_path / "log", "slow:application") as server:
+    with servers.serving(folder, tmp_path / "log", "slow:application") as server:
         asking = threading.Thread(target=lambda: answers.append(server.ask("GET", "/slow")))
         asking.start()
         time.sleep(0.5)
         assert server.stop() == 0
         asking.join()
     assert answers[0].json == {"done": True}
+
+
+@pytest.mark.parametrize("database", DATABASE_URLS)
+def test_replicas_that_migrate_at_once_do_not_collide(database, tmp_path):
+    variable = DATABASE_URLS[database]
+    if variable not in os.environ:
+        pytest.skip(f"{variable} does not say where a server is")
+    folder = harness.write(harness.render({**DEFAULT, "database": database}), tmp_path / "service")
+    with servers.database(os.environ[variable]) as url, ThreadPoolExecutor(4) as replicas:
+        upgrades = [
+            replicas.submit(servers.run, folder, "flask", "db", "upgrade", DATABASE_URL=url) for _ in range(4)
+        ]
+        for upgrade in upgrades:
+            assert upgrade.result().returncode == 0, upgrade.result().stderr
 
 
 MODEL = """

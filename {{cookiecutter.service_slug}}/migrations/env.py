@@ -4,11 +4,14 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import NullPool, create_engine, text
 
 from app.database import base
+from app.database.{{ cookiecutter.database }} import MIGRATION_LOCK
 
 migrate = current_app.extensions["migrate"]
-engine = migrate.db.engine
+# Without the time limits of a request: a migration may take as long as it must.
+engine = create_engine(migrate.db.engine.url, poolclass=NullPool)
 
 
 def render_item(kind: str, item: Any, autogen: Any) -> str | bool:
@@ -47,6 +50,10 @@ def run_offline() -> None:
 def run_online() -> None:
     """Run the migrations on the database."""
     with engine.connect() as connection:
+        # Of two replicas that migrate at once, the second waits and finds nothing left to do.
+        if engine.name != "sqlite":
+            connection.execute(text(MIGRATION_LOCK))
+            connection.commit()
         context.configure(connection=connection, **options)
         with context.begin_transaction():
             context.run_migrations()

@@ -1,4 +1,4 @@
-"""The database: its extensions, and what the service does while it is away.
+"""The database, and what the service does while it is away.
 
 Then it stays live, is not ready, and answers 503 with Retry-After.
 """
@@ -7,40 +7,35 @@ import os
 from functools import partial
 
 from flask import Flask, Response, current_app
-from flask_migrate import Migrate
-from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy import exc
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.database.base import Base
+from app.database.checks import check_connection, check_migrations
+from app.database.commands import commands
+from app.database.extension import db, migrate
 from app.errors import handle_http_exception
 from app.health import add_check
 
-RETRY_AFTER = 5
+__all__ = ["db", "init_database"]
 
-db = SQLAlchemy(model_class=Base)
-migrate = Migrate()
+RETRY_AFTER = 5
 
 
 def init_database(app: Flask) -> None:
     """Connect the application to its database; nothing is opened before the first query."""
     db.init_app(app)
-    migrate.init_app(app, db)
+    migrate.init_app(app, db, directory=os.path.join(app.root_path, os.pardir, "migrations"))
+    app.cli.add_command(commands)
 
-    add_check(app, "database", ping)
-    for error in (InterfaceError, OperationalError, TimeoutError):
+    add_check(app, "database", check_connection)
+    add_check(app, "migrations", check_migrations)
+    for error in (exc.InterfaceError, exc.OperationalError, exc.TimeoutError):
         app.register_error_handler(error, answer_unavailable)
 
-    # A forked worker must not talk over its parent's connections.
-    with app.app_context():
-        os.register_at_fork(after_in_child=partial(db.engine.dispose, close=False))
-
-
-def ping() -> None:
-    """Raise when the database does not answer."""
-    with db.engine.connect() as connection:
-        connection.execute(select(1))
+    # A forked worker must not talk over its parent's connections. (Windows does not fork.)
+    if hasattr(os, "register_at_fork"):
+        with app.app_context():
+            os.register_at_fork(after_in_child=partial(db.engine.dispose, close=False))
 
 
 def answer_unavailable(error: Exception) -> Response:

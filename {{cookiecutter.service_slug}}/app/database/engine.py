@@ -10,6 +10,9 @@ from app.database.{{ cookiecutter.database }} import CONNECT_ARGS, DRIVERS
 
 DEVELOPMENT_URL = "sqlite:///development.sqlite3"
 
+# Seconds that a request waits for a connection while all of them are in use.
+POOL_TIMEOUT = 5
+
 
 def read_url(env: FileAwareEnv, *, required: bool) -> str | None:
     """Return `DATABASE_URL` with the driver that this service ships for it.
@@ -37,5 +40,6 @@ def with_driver(url: str) -> str:
 
 def engine_options(url: str | None) -> dict[str, Any]:
     """Return SQLAlchemy's engine options for `url`."""
-    is_server = url is not None and not url.startswith("sqlite")
-    return {"pool_pre_ping": True, "connect_args": CONNECT_ARGS if is_server else {}}
+    if url is None or url.startswith("sqlite"):
+        return {}
+    return {"pool_pre_ping": True, "pool_timeout": POOL_TIMEOUT, "connect_args": CONNECT_ARGS}

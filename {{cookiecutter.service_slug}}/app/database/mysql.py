@@ -8,5 +8,8 @@ DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 # To connect at most 3 s, for an answer at most 30 s.
 CONNECT_ARGS = {"connect_timeout": 3, "read_timeout": 30}
 
+# Held by one connection at a time, and released when that closes.
+MIGRATION_LOCK = "SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), 3600)"
+
 # It drops fractions of a second unless told how many digits to keep.
 MOMENT = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")

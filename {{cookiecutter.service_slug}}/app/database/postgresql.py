@@ -7,4 +7,7 @@ DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 # To connect at most 3 s, for a statement at most 30 s.
 CONNECT_ARGS = {"connect_timeout": 3, "options": "-c statement_timeout=30s"}
 
+# Held by one connection at a time, and released when that closes.
+MIGRATION_LOCK = "SELECT pg_advisory_lock(727)"
+
 MOMENT = DateTime()

@@ -1,10 +1,18 @@
+from glob import glob
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
 from app.database import db
+from app.database.checks import check_migrations
+
+# Without a revision of its own a service has none to apply.
+UNAPPLIED = "UnappliedMigrations" if glob("migrations/versions/*.py") else "ok"
+
+version = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
 def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
@@ -16,6 +24,27 @@ def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
 def test_the_migrations_go_down_and_up_again(app: Flask) -> None:
     downgrade(revision="base")
     left = inspect(db.engine).get_table_names()
+    ready = app.test_client().get("/health/ready").get_json()
     upgrade()
     assert left == ["alembic_version"]
+    assert ready["checks"] == {"database": "ok", "migrations": UNAPPLIED}
     assert set(db.metadata.tables) <= set(inspect(db.engine).get_table_names())
+
+
+def test_a_database_that_is_ahead_is_ready(app: Flask) -> None:
+    with db.engine.begin() as connection:
+        before = connection.execute(select(version)).scalars().all()
+        connection.execute(version.delete())
+        connection.execute(version.insert().values(version_num="later"))
+    try:
+        check_migrations()
+    finally:
+        with db.engine.begin() as connection:
+            connection.execute(version.delete())
+            for revision in before:
+                connection.execute(version.insert().values(version_num=revision))
+
+
+def test_waiting_for_it_ends_when_it_answers(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["database", "wait"])
+    assert (result.exit_code, result.output) == (0, "The database answers.\n")
