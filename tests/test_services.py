@@ -139,6 +139,9 @@ def test_replicas_that_migrate_at_once_do_not_collide(database, tmp_path):
     if variable not in os.environ:
         pytest.skip(f"{variable} does not say where a server is")
     folder = harness.write(harness.render({**DEFAULT, "database": database}), tmp_path / "service")
+    revision = folder / "migrations" / "versions" / "0001_create_orders.py"
+    slow = revision.read_text().replace("def upgrade() -> None:", "def upgrade() -> None:\n    sleep(5)")
+    revision.write_text(slow.replace("import sqlalchemy", "from time import sleep\nimport sqlalchemy"))
     with servers.database(os.environ[variable]) as url, ThreadPoolExecutor(4) as replicas:
         upgrades = [
             replicas.submit(servers.run, folder, "flask", "db", "upgrade", DATABASE_URL=url) for _ in range(4)
