@@ -29,16 +29,20 @@ PIECES = [
     },
     {
         "keep": {"example": [True]},
-        "paths": ["app/orders", "tests/orders"],
-        "words": ["order", "pricing", "currency"],
+        "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
+        "words": ["order", "pricing", "currency", "payment", "idempoten"],
     },
     {
         "keep": {"example": [True], "database": ["postgresql", "mysql"]},
         "paths": [
+            "app/orders/checkout.py",
+            "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/pagination.py",
             "app/orders/service.py",
             "migrations/versions",
+            "tests/orders/test_change_order.py",
+            "tests/orders/test_checkout.py",
             "tests/orders/test_list_orders.py",
         ],
         "words": [],

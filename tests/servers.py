@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import sqlalchemy
 
@@ -45,12 +46,21 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **changes}
 
 
-def request(port: int, method: str, path: str, body: object = None, timeout: float = 10) -> contract.Answer:
+def request(
+    port: int,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    timeout: float = 10,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> contract.Answer:
+    """Ask over HTTP; bytes are sent as they are, anything else as JSON."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    headers = {} if body is None else {"Content-Type": "application/json"}
+    sent = {**headers, **({} if body is None else {"Content-Type": "application/json"})}
     content = body if body is None or isinstance(body, bytes) else json.dumps(body)
     try:
-        connection.request(method, path, content, headers)
+        connection.request(method, path, content, sent)
         response = connection.getresponse()
         text = response.read()
     finally:
@@ -60,11 +70,22 @@ def request(port: int, method: str, path: str, body: object = None, timeout: flo
     return contract.Answer(response.status, dict(response.getheaders()), None)
 
 
+def production(folder: Path) -> dict[str, str]:
+    """What production must be given, as .env.example says, with its sample values."""
+    needed = {"APP_ENV": "production"}
+    for paragraph in (folder / ".env.example").read_text().split("\n\n"):
+        if "Required in production" in paragraph:
+            needed |= {
+                name: value or "x" * 40 for name, value in re.findall(r"^#(\w+)=(.*)$", paragraph, re.M)
+            }
+    return needed
+
+
 class Server:
     """A running gunicorn; its output is in `log`."""
 
     def __init__(self, folder: Path, log: Path, target: str, **settings: str) -> None:
-        self.port = free_port()
+        self.port = int(settings.pop("PORT", 0)) or free_port()
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(

@@ -113,7 +113,8 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
     port = servers.free_port()
     log = tmp_path / "log"
     with servers.database(os.environ["POSTGRESQL_URL"]) as url:
-        settings = {"SECRET_KEY": "s" * 40, "DATABASE_URL": url, "PORT": str(port)}
+        settings = {**servers.production(image), "DATABASE_URL": url, "PORT": str(port)}
+        settings["APP_ENV"] = "development"  # for simulated payments
         migrated = subprocess.run(
             run_command("flask", "db", "upgrade", **settings), capture_output=True, text=True, check=False
         )

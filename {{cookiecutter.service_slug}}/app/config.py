@@ -44,6 +44,9 @@ class Config:
         self.SQLALCHEMY_DATABASE_URI = read_url(env, required=self.SECRETS_REQUIRED)
         self.SQLALCHEMY_ENGINE_OPTIONS = engine_options(self.SQLALCHEMY_DATABASE_URI)
         {% endif %}
+        {% if cookiecutter.example %}
+        self.PAYMENTS_URL = self.read_required(env, "PAYMENTS_URL", "")
+        {% endif %}
         self.MAX_CONTENT_LENGTH = env.int(
             "MAX_CONTENT_LENGTH", 1024 * 1024, validate=validate.Range(min=1)
         )
@@ -51,6 +54,12 @@ class Config:
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
         )
 
+    {% if cookiecutter.example %}
+    def read_required(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
+        """Return what production must be given; None, and a fault noted, where it is missing."""
+        return env.str(name) if self.SECRETS_REQUIRED else env.str(name, development_default)
+
+    {% endif %}
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
         """Return the secret called `name`; None, and a fault noted, where it will not do."""
         if not self.SECRETS_REQUIRED:

@@ -42,25 +42,28 @@ def app(database_url: str) -> Iterator[Flask]:
     app = create_app(config)
     with app.app_context():
         upgrade()
-        yield app
-        db.session.remove()
+    yield app
+    with app.app_context():
         db.engine.dispose()
 
 
 @pytest.fixture(autouse=True)
 def _empty_tables(app: Flask) -> Iterator[None]:
     yield
-    db.session.rollback()
-    for table in reversed(db.metadata.sorted_tables):
-        db.session.execute(table.delete())
-    db.session.commit()
-    db.session.remove()
+    with app.app_context(), db.engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
 @pytest.fixture
 def production() -> dict[str, str]:
     """What production must be given."""
+{% if cookiecutter.example %}
+    payments = {"PAYMENTS_URL": "https://payments.example"}
+    return {"SECRET_KEY": "k" * 32, "DATABASE_URL": "sqlite://", **payments}
+{% else %}
     return {"SECRET_KEY": "k" * 32, "DATABASE_URL": "sqlite://"}
+{% endif %}
 {% else %}
 from collections.abc import Iterator
 
@@ -73,17 +76,26 @@ from app.config import load_config
 
 
 @pytest.fixture(scope="session")
-def app() -> Iterator[Flask]:
-    app = create_app(load_config("testing"))
-    with app.app_context():
-        yield app
+def app() -> Flask:
+    return create_app(load_config("testing"))
 
 
 @pytest.fixture
 def production() -> dict[str, str]:
     """What production must be given."""
+{% if cookiecutter.example %}
+    return {"SECRET_KEY": "k" * 32, "PAYMENTS_URL": "https://payments.example"}
+{% else %}
     return {"SECRET_KEY": "k" * 32}
 {% endif %}
+{% endif %}
+
+
+@pytest.fixture
+def app_context(app: Flask) -> Iterator[None]:
+    """For a test that calls the code itself; a request opens a context of its own."""
+    with app.app_context():
+        yield
 
 
 @pytest.fixture

@@ -3,12 +3,32 @@
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import db
 from app.database.base import Money, UtcDateTime
+
+
+class OrderStatus(StrEnum):
+    """Where an order is in its life."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    DECLINED = "declined"
+    SHIPPED = "shipped"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS = {
+    OrderStatus.PENDING: {OrderStatus.PAID, OrderStatus.DECLINED},
+    OrderStatus.PAID: {OrderStatus.SHIPPED, OrderStatus.CANCELLED},
+    OrderStatus.DECLINED: {OrderStatus.CANCELLED},
+    OrderStatus.SHIPPED: set(),
+    OrderStatus.CANCELLED: set(),
+}
 
 
 def now() -> datetime:
@@ -21,16 +41,24 @@ class Order(db.Model):  # type: ignore[name-defined, misc]
     __tablename__ = "orders"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[Decimal] = mapped_column(Money)
+    reference: Mapped[str | None] = mapped_column(String(80))
+    charge_id: Mapped[str | None] = mapped_column(String(80))
+    refunded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now)
+    version: Mapped[int] = mapped_column()
 
     # Loaded with one more query for a whole page of orders, not one for each.
     items: Mapped[list["OrderItem"]] = relationship(
         order_by="OrderItem.id", lazy="selectin", cascade="all, delete-orphan"
     )
 
-    __table_args__ = (Index(None, "created_at", "id"),)
+    __table_args__ = (Index(None, "created_at", "id"), Index(None, "status", "created_at"))
+    # An UPDATE of a version that is no longer there raises StaleDataError.
+    __mapper_args__ = {"version_id_col": version}
 
 
 class OrderItem(db.Model):  # type: ignore[name-defined, misc]
@@ -45,3 +73,18 @@ class OrderItem(db.Model):  # type: ignore[name-defined, misc]
     sku: Mapped[str] = mapped_column(String(64))
     quantity: Mapped[int]
     unit_price: Mapped[Decimal] = mapped_column(Money)
+
+
+class IdempotencyKey(db.Model):  # type: ignore[name-defined, misc]
+    """A POST that a client may send again, and what it was answered; null while it is in flight."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    order_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("orders.id", ondelete="CASCADE"), index=True
+    )
+    response: Mapped[str | None] = mapped_column(Text)
+    locked_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

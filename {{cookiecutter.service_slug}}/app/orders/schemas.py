@@ -5,7 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_dump, post_load, validates_schema
+{% if cookiecutter.database != "none" %}
+from marshmallow.validate import Length, OneOf, Range
+{% else %}
 from marshmallow.validate import Length, Range
+{% endif %}
 
 from app.api import FullMatch
 from app.orders.pricing import is_payable, minor_unit
@@ -14,6 +18,8 @@ from app.orders.pricing import is_payable, minor_unit
 MAX_ITEMS = 100
 MAX_QUANTITY = 10_000
 MAX_UNIT_PRICE = Decimal("999999999.9999")
+
+REFERENCE = r"^[ -~]{1,80}$"
 
 
 class PriceField(fields.Decimal):
@@ -57,10 +63,24 @@ class ItemSchema(Schema):
     unit_price = PriceField(required=True)
 
 
+class IdempotencySchema(Schema):
+    """What makes a request safe to send again (draft-ietf-httpapi-idempotency-key-header)."""
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key", validate=FullMatch(r"^[!-~]{1,255}$")
+    )
+
+
 class OrderSchema(Schema):
     """An order."""
 
     id = fields.UUID(dump_only=True)
+    status = fields.String(dump_only=True, metadata={"example": "paid"})
+    reference = fields.String(
+        allow_none=True,
+        validate=FullMatch(REFERENCE),
+        metadata={"description": "The client's own name for it"},
+    )
     currency = fields.String(
         required=True,
         validate=FullMatch(r"^[A-Z]{3}$"),
@@ -96,3 +116,12 @@ class OrderSchema(Schema):
         for holder, key in ((order, "total"), *((item, "unit_price") for item in order["items"])):
             holder[key] = str(Decimal(holder[key]).quantize(unit))
         return order
+{% if cookiecutter.database != "none" %}
+
+
+class OrderChangeSchema(Schema):
+    """What may be changed in an order; the rest is fixed once it is placed."""
+
+    status = fields.String(validate=OneOf(["shipped"]))
+    reference = fields.String(allow_none=True, validate=FullMatch(REFERENCE))
+{% endif %}

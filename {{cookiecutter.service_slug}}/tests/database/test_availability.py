@@ -47,8 +47,7 @@ def test_a_request_is_told_when_to_try_again(client: FlaskClient) -> None:
 
 
 def test_waiting_for_it_has_a_limit(client: FlaskClient) -> None:
-    with client.application.app_context():
-        command = ["database", "wait", "--timeout=0"]
-        result = client.application.test_cli_runner().invoke(args=command)
+    command = ["database", "wait", "--timeout=0"]
+    result = client.application.test_cli_runner().invoke(args=command)
     assert result.exit_code == 1
     assert "No answer in 0 s" in result.output

@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from flask import Flask
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 
@@ -20,7 +19,7 @@ table = Table(
 
 
 @pytest.fixture
-def _table(app: Flask) -> Iterator[None]:
+def _table(app_context: None) -> Iterator[None]:
     table.create(db.engine)
     yield
     table.drop(db.engine)

@@ -1,5 +1,6 @@
 from glob import glob
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
@@ -15,12 +16,14 @@ UNAPPLIED = "UnappliedMigrations" if glob("migrations/versions/*.py") else "ok"
 version = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
-def test_the_migrations_make_what_the_models_say(app: Flask) -> None:
+@pytest.mark.usefixtures("app_context")
+def test_the_migrations_make_what_the_models_say() -> None:
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, db.metadata) == []
 
 
+@pytest.mark.usefixtures("app_context")
 def test_the_migrations_go_down_and_up_again(app: Flask) -> None:
     downgrade(revision="base")
     left = inspect(db.engine).get_table_names()
@@ -31,7 +34,8 @@ def test_the_migrations_go_down_and_up_again(app: Flask) -> None:
     assert set(db.metadata.tables) <= set(inspect(db.engine).get_table_names())
 
 
-def test_a_database_that_is_ahead_is_ready(app: Flask) -> None:
+@pytest.mark.usefixtures("app_context")
+def test_a_database_that_is_ahead_is_ready() -> None:
     with db.engine.begin() as connection:
         before = connection.execute(select(version)).scalars().all()
         connection.execute(version.delete())

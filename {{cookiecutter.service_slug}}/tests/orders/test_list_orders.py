@@ -48,16 +48,18 @@ def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
 
 
 def test_a_page_takes_the_same_queries_however_long_it_is(client: FlaskClient) -> None:
-    def queries(limit: int) -> int:
-        statements = []
+    statements: list[str] = []
+    with client.application.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-        db.session.expunge_all()
+
+    def queries(limit: int) -> int:
+        statements.clear()
         client.get("/orders/", query_string={"limit": limit})
         return len([sql for sql in statements if sql.startswith("SELECT")])
 
     for _ in range(6):
         place(client)
-    assert queries(limit=1) == queries(limit=6)
+    assert queries(limit=1) == queries(limit=6) == 2
 
 
 @pytest.mark.parametrize(

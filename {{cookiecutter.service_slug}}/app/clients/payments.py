@@ -1,0 +1,65 @@
+"""The payment provider. Every call is safe to repeat: the provider knows it by the order's id."""
+
+import os
+import uuid
+from decimal import Decimal
+from functools import cache
+
+import httpx
+from flask import current_app
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+# Together below the time that an Idempotency-Key stays locked.
+TIMEOUT = httpx.Timeout(5, connect=2)
+
+
+class PaymentDeclined(HTTPException):
+    """The provider refused the charge for good; to a client, 402."""
+
+    code = 402
+    description = "The payment was declined."
+
+
+class PaymentUnavailable(ServiceUnavailable):
+    """Whether the charge was made is unknown: ask again. To a client, 503."""
+
+    def __init__(self) -> None:
+        super().__init__("The payment provider does not answer.", retry_after=2)
+
+
+def charge(order_id: uuid.UUID, amount: Decimal, currency: str) -> str:
+    """Charge `amount` for the order, once however often it is called; return the charge's id.
+
+    Raises `PaymentDeclined` or `PaymentUnavailable`.
+    """
+    body = {"order": str(order_id), "amount": str(amount), "currency": currency}
+    return call("charges", order_id, body)
+
+
+def refund(order_id: uuid.UUID, charge_id: str) -> None:
+    """Give the charge back, once however often it is called; raises like `charge`."""
+    call("refunds", order_id, {"charge": charge_id})
+
+
+def call(resource: str, order_id: uuid.UUID, body: dict[str, str]) -> str:
+    """Have the provider make a charge or a refund; return its id."""
+    provider = current_app.config["PAYMENTS_URL"]
+    if not provider:
+        current_app.logger.warning("PAYMENTS_URL is not set: simulated %s: %s", resource, body)
+        return f"simulated-{order_id}"
+    url = f"{provider.rstrip('/')}/{resource}"
+    headers = {"Idempotency-Key": f"{resource}-{order_id}"}
+    try:
+        response = client(os.getpid()).post(url, json=body, headers=headers)
+        if response.status_code == 402:
+            raise PaymentDeclined
+        response.raise_for_status()
+        return str(response.json()["id"])
+    except (httpx.HTTPError, LookupError, TypeError, ValueError) as error:
+        raise PaymentUnavailable() from error
+
+
+@cache
+def client(pid: int) -> httpx.Client:
+    """One client for each process: a forked worker must not share its parent's connections."""
+    return httpx.Client(timeout=TIMEOUT)

@@ -1,0 +1,68 @@
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+
+import httpx
+import pytest
+import respx
+from flask import Flask
+
+from app.clients import payments
+
+pytestmark = pytest.mark.usefixtures("app_context")
+
+ORDER = uuid.UUID(int=7)
+PROVIDER = "https://payments.example/v1/"
+
+
+@pytest.fixture
+def provider(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[respx.MockRouter]:
+    monkeypatch.setitem(app.config, "PAYMENTS_URL", PROVIDER)
+    with respx.mock(base_url=PROVIDER) as router:
+        yield router
+
+
+def test_a_charge_carries_its_order_and_is_safe_to_repeat(provider: respx.MockRouter) -> None:
+    route = provider.post("charges").respond(201, json={"id": "ch_1"})
+    assert payments.charge(ORDER, Decimal("9.90"), "EUR") == "ch_1"
+    request = route.calls.last.request
+    assert request.headers["Idempotency-Key"] == f"charges-{ORDER}"
+    assert request.content == (
+        b'{"order":"00000000-0000-0000-0000-000000000007","amount":"9.90","currency":"EUR"}'
+    )
+
+
+def test_a_declined_charge_is_final(provider: respx.MockRouter) -> None:
+    provider.post("charges").respond(402)
+    with pytest.raises(payments.PaymentDeclined):
+        payments.charge(ORDER, Decimal(1), "EUR")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(500),
+        httpx.Response(201, text="not JSON"),
+        httpx.Response(201, json={}),
+        httpx.ReadTimeout("slow"),
+        httpx.ConnectError("away"),
+    ],
+    ids=repr,
+)
+def test_any_other_answer_leaves_it_open(
+    provider: respx.MockRouter, answer: httpx.Response | Exception
+) -> None:
+    provider.post("charges").mock(side_effect=[answer])
+    with pytest.raises(payments.PaymentUnavailable):
+        payments.charge(ORDER, Decimal(1), "EUR")
+
+
+def test_a_refund_names_its_charge(provider: respx.MockRouter) -> None:
+    route = provider.post("refunds").respond(201, json={"id": "re_1"})
+    payments.refund(ORDER, "ch_1")
+    assert route.calls.last.request.content == b'{"charge":"ch_1"}'
+
+
+def test_without_a_provider_it_is_simulated_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    assert payments.charge(ORDER, Decimal(1), "EUR") == f"simulated-{ORDER}"
+    assert "PAYMENTS_URL is not set: simulated charges" in caplog.text

@@ -1,0 +1,103 @@
+"""Two editors cannot overwrite each other, and no order goes where its status does not lead."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.orders import service
+
+ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
+
+
+@pytest.fixture
+def placed(client: FlaskClient) -> TestResponse:
+    return client.post("/orders/", json=ORDER)
+
+
+def patch(client: FlaskClient, placed: TestResponse, **changes: Any) -> TestResponse:
+    headers = {"If-Match": placed.headers["ETag"]}
+    return client.patch(f"/orders/{placed.get_json()['id']}", json=changes, headers=headers)
+
+
+def test_the_etag_is_the_same_wherever_the_order_is_got(
+    client: FlaskClient, placed: TestResponse
+) -> None:
+    found = client.get(placed.headers["Location"])
+    assert found.headers["ETag"] == placed.headers["ETag"]
+    headers = {"If-None-Match": found.headers["ETag"]}
+    assert client.get(placed.headers["Location"], headers=headers).status_code == 304
+
+
+def test_an_order_is_changed(client: FlaskClient, placed: TestResponse) -> None:
+    changed = patch(client, placed, reference="PO 7", status="shipped")
+    assert changed.status_code == 200
+    assert (changed.get_json()["reference"], changed.get_json()["status"]) == ("PO 7", "shipped")
+    assert changed.headers["ETag"] != placed.headers["ETag"]
+    assert patch(client, changed, reference=None).get_json()["reference"] is None
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_an_editor_says_what_was_seen(
+    client: FlaskClient, placed: TestResponse, method: str
+) -> None:
+    response = client.open(placed.headers["Location"], method=method, json={"reference": "x"})
+    assert response.status_code == 428
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_an_editor_who_has_not_seen_the_latest_is_refused(
+    client: FlaskClient, placed: TestResponse, method: str
+) -> None:
+    assert patch(client, placed, reference="first").status_code == 200
+    headers = {"If-Match": placed.headers["ETag"]}
+    response = client.open(
+        placed.headers["Location"], method=method, json={"reference": "second"}, headers=headers
+    )
+    assert response.status_code == 412
+    assert client.get(placed.headers["Location"]).get_json()["reference"] == "first"
+
+
+def test_of_two_changes_at_once_one_is_kept(
+    app: Flask, client: FlaskClient, placed: TestResponse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, change = Barrier(2), service.change_order
+
+    def change_at_once(*args: Any) -> Any:
+        both.wait(10)  # both have read the order, and both ETags matched
+        return change(*args)
+
+    monkeypatch.setattr(service, "change_order", change_at_once)
+    with ThreadPoolExecutor() as pool:
+        answers = [
+            pool.submit(patch, app.test_client(), placed, reference=name) for name in ("one", "two")
+        ]
+    kept = [a.result().get_json()["reference"] for a in answers if a.result().status_code == 200]
+    assert sorted(answer.result().status_code for answer in answers) == [200, 412]
+    assert [client.get(placed.headers["Location"]).get_json()["reference"]] == kept
+
+
+def test_a_cancelled_order_stays_cancelled(client: FlaskClient, placed: TestResponse) -> None:
+    headers = {"If-Match": placed.headers["ETag"]}
+    cancelled = client.delete(placed.headers["Location"], headers=headers)
+    assert (cancelled.status_code, cancelled.data) == (204, b"")
+    found = client.get(placed.headers["Location"])
+    assert found.get_json()["status"] == "cancelled"
+    assert patch(client, found, status="shipped").status_code == 409
+
+
+def test_a_shipped_order_cannot_be_cancelled(client: FlaskClient, placed: TestResponse) -> None:
+    shipped = patch(client, placed, status="shipped")
+    headers = {"If-Match": shipped.headers["ETag"]}
+    assert client.delete(placed.headers["Location"], headers=headers).status_code == 409
+
+
+@pytest.mark.parametrize("changes", [{"status": "paid"}, {"total": "0.01"}, {"reference": "\x00"}])
+def test_nothing_else_can_be_changed(
+    client: FlaskClient, placed: TestResponse, changes: dict[str, str]
+) -> None:
+    assert patch(client, placed, **changes).status_code == 422
