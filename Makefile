@@ -42,6 +42,7 @@ pins: .venv/dev  ## Pin the newest versions of everything, for all pieces togeth
 bench: .venv/dev  ## Measure what benchmarks/README.md states
 	@$(BIN)/python -m benchmarks.generation
 	@$(BIN)/python -m benchmarks.worker_classes
+	@$(BIN)/python -m benchmarks.listing
 
 # A virtual environment from a bare Python, with uv in it if there is none.
 .venv/uv:

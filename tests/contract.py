@@ -1,5 +1,6 @@
 """What every service answers, whether asked in process or over HTTP."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,8 +13,8 @@ class Answer(NamedTuple):
     json: Any
 
 
-# Called with a method, a path and a body to send as JSON, or None.
-Ask = Callable[[str, str, Any], Answer]
+# Called with a method, a path, a body to send as JSON or None, and headers.
+Ask = Callable[[str, str, Any, dict[str, str]], Answer]
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"}]}
 
@@ -25,8 +26,8 @@ def check(ask: Ask) -> int:
     def get(path: str) -> Answer:
         return request("GET", path)
 
-    def request(method: str, path: str, body: Any = None) -> Answer:
-        answer = ask(method, path, body)
+    def request(method: str, path: str, body: Any = None, headers: Any = None) -> Answer:
+        answer = ask(method, path, body, headers or {})
         assert answer.headers.get("X-Request-ID"), path
         assert answer.status < 500, (path, answer)
         if answer.status >= 400:
@@ -68,3 +69,13 @@ def check_orders(request: Callable[..., Answer], *, stored: bool) -> None:
         listed = request("GET", "/orders/?limit=1")
         assert listed.json["orders"] == [placed.json]
         assert request("GET", "/orders/7").status == 404
+        assert request("PATCH", placed.headers["Location"], {"reference": "x"}).status == 428
+        seen = {"If-Match": placed.headers["ETag"]}
+        changed = request("PATCH", placed.headers["Location"], {"reference": "x"}, seen)
+        assert (changed.status, changed.json["reference"]) == (200, "x")
+        assert request("DELETE", placed.headers["Location"], None, seen).status == 412
+        seen = {"If-Match": changed.headers["ETag"]}
+        assert request("DELETE", placed.headers["Location"], None, seen).status == 204
+    once = {"Idempotency-Key": uuid.uuid4().hex}
+    first, second = (request("POST", "/orders/", ORDER, once) for _ in range(2))
+    assert first.json["id"] == second.json["id"]

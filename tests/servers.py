@@ -96,8 +96,10 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
 
-    def ask(self, method: str, path: str, body: object = None) -> contract.Answer:
-        return request(self.port, method, path, body)
+    def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> contract.Answer:
+        return request(self.port, method, path, body, headers=headers)
 
     def wait(self, seconds: float = 60) -> None:
         """Wait until it answers; raises with its output when it does not."""

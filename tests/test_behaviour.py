@@ -51,8 +51,9 @@ def answer_routes(folder) -> int:
             upgrade()
     client = application.test_client()
 
-    def ask(method, path, body):
-        response = client.open(path, method=method, **({} if body is None else {"json": body}))
+    def ask(method, path, body, headers):
+        sent = {} if body is None else {"json": body}
+        response = client.open(path, method=method, headers=headers, **sent)
         return contract.Answer(response.status_code, dict(response.headers), response.get_json(silent=True))
 
     return contract.check(ask)

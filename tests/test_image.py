@@ -123,7 +123,7 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
             process = subprocess.Popen(run_command(**settings), stdout=output, stderr=output)
         try:
             wait_until_live(port, process, log)
-            assert contract.check(lambda *request: servers.request(port, *request)) > 6
+            assert contract.check(asking(port)) > 6
 
             dockerfile = (image / "Dockerfile").read_text()
             probe = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", dockerfile, re.MULTILINE)[1])
@@ -154,6 +154,13 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
                 os.kill(pid, signal.SIGKILL)
             process.kill()
             process.wait()
+
+
+def asking(port: int) -> contract.Ask:
+    def ask(method, path, body, headers):
+        return servers.request(port, method, path, body, headers=headers)
+
+    return ask
 
 
 def wait_until_live(port: int, process: subprocess.Popen, log: Path) -> None:

@@ -42,7 +42,9 @@ class Config:
         self.SECRET_KEY = self.read_secret(env, "SECRET_KEY", DEVELOPMENT_SECRET_KEY)
         {% if cookiecutter.database != "none" %}
         self.SQLALCHEMY_DATABASE_URI = read_url(env, required=self.SECRETS_REQUIRED)
-        self.SQLALCHEMY_ENGINE_OPTIONS = engine_options(self.SQLALCHEMY_DATABASE_URI)
+        self.SQLALCHEMY_ENGINE_OPTIONS = engine_options(
+            self.SQLALCHEMY_DATABASE_URI, threads=read_threads(env)
+        )
         {% endif %}
         {% if cookiecutter.example %}
         self.PAYMENTS_URL = self.read_required(env, "PAYMENTS_URL", "")
@@ -94,8 +96,13 @@ class ServerConfig:
         self.HOST = env.str("HOST", "127.0.0.1")
         self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
         self.WORKERS = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
-        self.THREADS = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
+        self.THREADS = read_threads(env)
         self.TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
+
+
+def read_threads(env: FileAwareEnv) -> int:
+    """Return how many threads a worker has."""
+    return env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
 
 
 CONFIGS: dict[str, type[Config]] = {

@@ -38,7 +38,7 @@ def app(database_url: str) -> Iterator[Flask]:
     """The application, on a database made by the migrations as in production."""
     config = load_config("testing")
     config.SQLALCHEMY_DATABASE_URI = database_url
-    config.SQLALCHEMY_ENGINE_OPTIONS = engine_options(database_url)
+    config.SQLALCHEMY_ENGINE_OPTIONS = engine_options(database_url, threads=4)
     app = create_app(config)
     with app.app_context():
         upgrade()

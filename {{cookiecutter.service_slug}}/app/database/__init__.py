@@ -1,6 +1,7 @@
-"""The database, and what the service does while it is away.
+"""The database, and what the service does when it fails.
 
-Then it stays live, is not ready, and answers 503 with Retry-After.
+While it is away the service stays live, is not ready, and answers 503 with Retry-After. What the
+database refuses for a constraint is 409, for a value 422.
 """
 
 import os
@@ -8,7 +9,7 @@ from functools import partial
 
 from flask import Flask, Response, current_app
 from sqlalchemy import exc
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
 
 from app.database.checks import check_connection, check_migrations
 from app.database.commands import commands
@@ -31,6 +32,8 @@ def init_database(app: Flask) -> None:
     add_check(app, "migrations", check_migrations)
     for error in (exc.InterfaceError, exc.OperationalError, exc.TimeoutError):
         app.register_error_handler(error, answer_unavailable)
+    app.register_error_handler(exc.IntegrityError, answer_refused)
+    app.register_error_handler(exc.DataError, answer_refused)
 
     # A forked worker must not talk over its parent's connections. (Windows does not fork.)
     if hasattr(os, "register_at_fork"):
@@ -44,3 +47,11 @@ def answer_unavailable(error: Exception) -> Response:
     return handle_http_exception(
         ServiceUnavailable("The database is unavailable.", retry_after=RETRY_AFTER)
     )
+
+
+def answer_refused(error: Exception) -> Response:
+    """Return the problem for a request that the database refused."""
+    current_app.logger.warning("refused by the database", exc_info=error)
+    if isinstance(error, exc.IntegrityError):
+        return handle_http_exception(Conflict("It conflicts with what is already stored."))
+    return handle_http_exception(UnprocessableEntity("A value is out of range."))

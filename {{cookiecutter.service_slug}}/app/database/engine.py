@@ -12,6 +12,8 @@ DEVELOPMENT_URL = "sqlite:///development.sqlite3"
 
 # Seconds that a request waits for a connection while all of them are in use.
 POOL_TIMEOUT = 5
+# Readiness asks over connections of its own, beside one for each thread.
+PROBES = 2
 
 
 def read_url(env: FileAwareEnv, *, required: bool) -> str | None:
@@ -38,8 +40,14 @@ def with_driver(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
-def engine_options(url: str | None) -> dict[str, Any]:
-    """Return SQLAlchemy's engine options for `url`."""
+def engine_options(url: str | None, threads: int) -> dict[str, Any]:
+    """Return SQLAlchemy's engine options for `url` in a worker of so many threads."""
     if url is None or url.startswith("sqlite"):
         return {}
-    return {"pool_pre_ping": True, "pool_timeout": POOL_TIMEOUT, "connect_args": CONNECT_ARGS}
+    return {
+        "pool_pre_ping": True,
+        "pool_size": threads,
+        "max_overflow": PROBES,
+        "pool_timeout": POOL_TIMEOUT,
+        "connect_args": CONNECT_ARGS,
+    }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_smorest import abort
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.clients.payments import PaymentUnavailable
@@ -22,10 +22,13 @@ def find_order(order_id: uuid.UUID) -> Order:
 
 def list_orders(limit: int, cursor: Cursor | None) -> tuple[Sequence[Order], Cursor | None]:
     """Return at most `limit` orders, newest first, and the cursor of the page after, if any."""
-    sort_key = tuple_(Order.created_at, Order.id)
     query = select(Order).order_by(Order.created_at.desc(), Order.id.desc()).limit(limit + 1)
     if cursor:
-        query = query.where(sort_key < cursor)
+        # Spelt so that every database reads it as a range of the index, which a tuple is not to all.
+        query = query.where(
+            Order.created_at <= cursor.created_at,
+            or_(Order.created_at < cursor.created_at, Order.id < cursor.id),
+        )
     orders = db.session.scalars(query).all()
     if len(orders) <= limit:
         return orders, None

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import exc, text
 
 from app import create_app
 from app.config import load_config
@@ -44,6 +44,27 @@ def test_a_request_is_told_when_to_try_again(client: FlaskClient) -> None:
     assert response.status_code == 503
     assert response.mimetype == "application/problem+json"
     assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (exc.IntegrityError("INSERT", {}, Exception("duplicate key")), 409),
+        (exc.DataError("INSERT", {}, Exception("out of range")), 422),
+        (exc.TimeoutError("pool"), 503),
+    ],
+)
+def test_what_the_database_refuses_is_a_problem(
+    client: FlaskClient, error: Exception, status: int
+) -> None:
+    @client.application.get("/refused")
+    def refused() -> str:
+        raise error
+
+    response = client.get("/refused")
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    assert "INSERT" not in response.text
 
 
 def test_waiting_for_it_has_a_limit(client: FlaskClient) -> None:

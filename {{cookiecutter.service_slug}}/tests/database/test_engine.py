@@ -21,4 +21,7 @@ def test_a_url_gets_the_driver_of_this_service() -> None:
 
 
 def test_no_server_may_keep_a_connection_waiting() -> None:
-    assert engine_options("{{ cookiecutter.database }}://host")["connect_args"]["connect_timeout"] <= 5
+    options = engine_options("{{ cookiecutter.database }}://host", threads=8)
+    assert options["connect_args"]["connect_timeout"] <= 5
+    assert options["pool_timeout"] <= 5
+    assert options["pool_size"] == 8

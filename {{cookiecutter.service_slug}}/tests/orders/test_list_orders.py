@@ -1,7 +1,10 @@
 import uuid
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
@@ -41,6 +44,31 @@ def test_the_pages_together_are_every_order_once_newest_first(client: FlaskClien
         cursor = page.get_json()["next"]
         place(client)  # between two pages: must shift none of those after
     assert listed == placed[::-1]
+
+
+def test_a_list_that_is_read_while_orders_come_in_misses_none(
+    app: Flask, client: FlaskClient
+) -> None:
+    before = {place(client) for _ in range(12)}
+    stop = Event()
+
+    def keep_placing() -> None:
+        while not stop.is_set():
+            place(app.test_client())
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(keep_placing)
+        listed: list[str] = []
+        page = client.get("/orders/", query_string={"limit": 3}).get_json()
+        while True:
+            listed += [f"/orders/{order['id']}" for order in page["orders"]]
+            if page["next"] is None:
+                break
+            query = {"limit": 3, "cursor": page["next"]}
+            page = client.get("/orders/", query_string=query).get_json()
+        stop.set()
+    assert len(listed) == len(set(listed))
+    assert before <= set(listed)
 
 
 def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
