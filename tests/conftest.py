@@ -10,7 +10,11 @@ STARTED = time.monotonic()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many combinations were proven, and how long it took."""
+    """Print what tests have measured, how many combinations were proven, and how long it took."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, said in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(said)
     passed = len(terminalreporter.stats.get("passed", []))
     failed = len(terminalreporter.stats.get("failed", [])) + len(terminalreporter.stats.get("error", []))
     proven = (

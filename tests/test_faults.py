@@ -125,7 +125,7 @@ def workers(master: int) -> list[int]:
 
 
 @pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL binaries: POSTGRESQL_BIN names none")
-def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, capsys):
+def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_property):
     answers = {prompt: choices[0] for prompt, choices in harness.choices().items()}
     folder = harness.write(harness.render(answers), tmp_path / "service")
     provider = Provider()
@@ -170,12 +170,12 @@ def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, capsys):
         key for key, order in acknowledged.items() if order not in stored or stored[order].reference != key
     ]
     doubled = [key for key in set(keys) if keys.count(key) > 1]
-    with capsys.disabled():
-        print(
-            f"\nFaults: {', '.join(f'{count} {what}' for what, count in faults.items())}."
-            f" Requests {sum(client.requests for client in clients)}, acknowledged {len(acknowledged)},"
-            f" stored {len(rows)}, lost {len(lost)}, doubled {len(doubled)}."
-        )
+    record_property(
+        "summary",
+        f"Faults: {', '.join(f'{count} {what}' for what, count in faults.items())}."
+        f" Requests {sum(client.requests for client in clients)}, acknowledged {len(acknowledged)},"
+        f" stored {len(rows)}, lost {len(lost)}, doubled {len(doubled)}.",
+    )
     assert [answer for client in clients for answer in client.wrong] == []
     assert faults["workers killed"] > 5
     assert len(acknowledged) > 100

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import contract, harness, servers
+from tests.provider import Provider
 
 TAG = "template-test"
 BUILD = os.environ.get("IMAGE_BUILD")
@@ -114,7 +115,8 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
     log = tmp_path / "log"
     with servers.database(os.environ["POSTGRESQL_URL"]) as url:
         settings = {**servers.production(image), "DATABASE_URL": url, "PORT": str(port)}
-        settings["APP_ENV"] = "development"  # for simulated payments
+        if "PAYMENTS_URL" in settings:
+            settings["PAYMENTS_URL"] = Provider().url
         migrated = subprocess.run(
             run_command("flask", "db", "upgrade", **settings), capture_output=True, text=True, check=False
         )
