@@ -88,6 +88,20 @@ def test_an_order_is_charged_and_paid(client: FlaskClient, provider: Provider) -
     assert provider.charges == {uuid.UUID(response.get_json()["id"]): Decimal("19.98")}
 
 
+def test_no_connection_is_held_while_the_provider_is_asked(
+    client: FlaskClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def charge(*args: Any) -> str:
+        held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return provider.charge(*args)
+
+    monkeypatch.setattr(payments, "charge", charge)
+    assert place(client).status_code == 201
+    assert held == [0]
+
+
 def test_the_same_request_gets_the_same_response(
     client: FlaskClient, provider: Provider, statuses: Callable[[], list[str]]
 ) -> None:
