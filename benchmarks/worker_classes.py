@@ -4,6 +4,7 @@ The default service, two workers where it says nothing else, asked by wrk (Debia
 Needs gevent beside what the suite needs.
 """
 
+import importlib.util
 import re
 import shutil
 import statistics
@@ -68,6 +69,8 @@ def probe_latency(server: servers.Server) -> float:
 def main() -> None:
     if not shutil.which("wrk"):
         sys.exit("This benchmark needs wrk: install the package wrk.")
+    if not importlib.util.find_spec("gevent"):
+        sys.exit("This benchmark needs gevent: install it into .venv.")
     answers = {prompt: choices[0] for prompt, choices in harness.choices().items()}
     found: dict[str, dict[str, list[float]]] = {name: {} for name in CLASSES}
     with tempfile.TemporaryDirectory() as scratch:
