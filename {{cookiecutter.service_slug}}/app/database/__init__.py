@@ -26,6 +26,7 @@ def init_database(app: Flask) -> None:
     """Connect the application to its database; nothing is opened before the first query."""
     db.init_app(app)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, os.pardir, "migrations"))
+    app.teardown_appcontext(end_session)
     app.cli.add_command(commands)
 
     add_check(app, "database", check_connection)
@@ -39,6 +40,15 @@ def init_database(app: Flask) -> None:
     if hasattr(os, "register_at_fork"):
         with app.app_context():
             os.register_at_fork(after_in_child=partial(db.engine.dispose, close=False))
+
+
+def end_session(_: BaseException | None) -> None:
+    """Roll back what a request left open; where its connection has died, there is nothing left to."""
+    try:
+        db.session.remove()
+    except exc.DBAPIError:
+        current_app.logger.warning("a connection died at the end of a request", exc_info=True)
+        db.session().invalidate()
 
 
 def answer_unavailable(error: Exception) -> Response:

@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +66,28 @@ def test_what_the_database_refuses_is_a_problem(
     assert response.status_code == status
     assert response.mimetype == "application/problem+json"
     assert "INSERT" not in response.text
+
+
+def test_a_connection_that_dies_at_the_end_of_a_request_spoils_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def die(_: object) -> None:
+        raise sqlite3.OperationalError("server closed the connection")
+
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = "sqlite://"
+    config.SQLALCHEMY_ENGINE_OPTIONS = {}
+    app = create_app(config)
+    add_query(app)
+    client = app.test_client()
+    assert client.get("/query").text == "1"
+    with app.app_context():
+        engine = db.engine
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.dialect, "do_rollback", die)
+        assert client.get("/query").text == "1"
+    assert client.get("/query").text == "1"
+    engine.dispose()
 
 
 def test_waiting_for_it_has_a_limit(client: FlaskClient) -> None:
