@@ -71,7 +71,7 @@ def main() -> None:
         sys.exit("This benchmark needs wrk: install the package wrk.")
     if not importlib.util.find_spec("gevent"):
         sys.exit("This benchmark needs gevent: install it into .venv.")
-    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()}
+    answers = harness.default()
     found: dict[str, dict[str, list[float]]] = {name: {} for name in CLASSES}
     with tempfile.TemporaryDirectory() as scratch:
         folders = {}

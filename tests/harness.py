@@ -47,6 +47,11 @@ def choices() -> dict[str, list[Any]]:
     return found
 
 
+def default(**changes: Any) -> dict[str, Any]:
+    """The default answers, but for `changes`."""
+    return {prompt: answers[0] for prompt, answers in choices().items()} | changes
+
+
 @functools.cache
 def combinations() -> tuple[dict[str, Any], ...]:
     """Every combination of answers that the hook does not refuse."""
@@ -119,13 +124,18 @@ def refusal(answers: Answers) -> str | None:
 
 
 @functools.cache
-def pieces() -> tuple[dict[str, Any], ...]:
-    """The table of post_gen_project."""
-    return tuple(hook("post_gen_project", {})["PIECES"])
+def _table() -> dict[str, Any]:
+    return hook("post_gen_project", {})
+
+
+def pieces() -> list[dict[str, Any]]:
+    """The pruning table."""
+    return _table()["PIECES"]
 
 
 def is_kept(piece: Mapping[str, Any], answers: Answers) -> bool:
-    return all(answers[prompt] in kept for prompt, kept in piece["keep"].items())
+    """Whether the hook keeps `piece` for `answers`."""
+    return _table()["is_kept"](piece, answers)
 
 
 @functools.cache

@@ -64,7 +64,7 @@ bodies = st.one_of(
 
 @pytest.mark.parametrize("database", harness.choices()["database"])
 def test_no_body_is_a_server_error(database, tmp_path):
-    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()} | {"database": database}
+    answers = harness.default(database=database)
     folder = harness.write(harness.render(answers), tmp_path / "service")
     if database != "none":
         assert servers.run(folder, "flask", "db", "upgrade").returncode == 0

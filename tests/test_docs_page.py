@@ -32,7 +32,7 @@ RULES = "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: CHROMIUM names none")
 @pytest.mark.parametrize("example", [True, False])
 def test_swagger_ui_renders_offline_under_its_own_policy(example, tmp_path):
-    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()} | {"example": example}
+    answers = harness.default(example=example)
     folder = harness.write(harness.render(answers), tmp_path / "service")
     options = [*OPTIONS[:-1], OPTIONS[-1] + RULES, f"--user-data-dir={tmp_path / 'profile'}"]
     with servers.serving(folder, tmp_path / "log") as server:

@@ -126,7 +126,7 @@ def workers(master: int) -> list[int]:
 
 @pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL binaries: POSTGRESQL_BIN names none")
 def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_property):
-    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()}
+    answers = harness.default()
     folder = harness.write(harness.render(answers), tmp_path / "service")
     provider = Provider()
     settings = {"DATABASE_URL": postgresql.url, "PAYMENTS_URL": provider.url, "WEB_CONCURRENCY": "4"}

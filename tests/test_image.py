@@ -57,7 +57,7 @@ def run_command(*command: str, **settings: str) -> list[str]:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """The image of the default service."""
-    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()}
+    answers = harness.default()
     folder = harness.write(harness.render(answers), tmp_path_factory.mktemp("image"))
     build = [BUILD, str(folder), TAG] if BUILD else ["docker", "build", "-t", TAG, str(folder)]
     result = subprocess.run(build, capture_output=True, text=True, check=False)

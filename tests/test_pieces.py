@@ -27,10 +27,12 @@ def test_every_condition_of_the_table_is_an_answer():
 
 def test_every_piece_and_every_answer_makes_a_difference():
     """No orphan: a table row that prunes nothing, a choice that changes nothing."""
-    base = {prompt: answers[0] for prompt, answers in harness.choices().items()}
     for prompt, answers in harness.choices().items():
         for answer in answers[1:]:
-            assert harness.render({**base, prompt: answer}) != harness.render(base), (prompt, answer)
+            assert harness.render(harness.default(**{prompt: answer})) != harness.render(harness.default()), (
+                prompt,
+                answer,
+            )
     for piece in harness.pieces():
         assert piece["paths"] or piece["words"], piece
         without = [answers for answers in harness.combinations() if not harness.is_kept(piece, answers)]

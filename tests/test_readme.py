@@ -137,7 +137,7 @@ def test_the_templates_readme(shell, tmp_path):
 
 @pytest.mark.parametrize("example", [True, False])
 def test_a_services_readme(example, shell, tmp_path):
-    answers = {prompt: choices[0] for prompt, choices in harness.choices().items()} | {"example": example}
+    answers = harness.default(example=example)
     shell.folder = harness.write(harness.render(answers), tmp_path / "service")
     served = False
     for command in commands((shell.folder / "README.md").read_text()):

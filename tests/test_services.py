@@ -85,12 +85,9 @@ def test_its_own_suite_passes_on_the_real_database(service, tmp_path):
     assert result.returncode == 0, result.stdout[-5000:]
 
 
-DEFAULT = {prompt: answers[0] for prompt, answers in harness.choices().items()}
-
-
 @pytest.fixture(scope="module")
 def default_service(tmp_path_factory):
-    return harness.write(harness.render(DEFAULT), tmp_path_factory.mktemp("default") / "service")
+    return harness.write(harness.render(harness.default()), tmp_path_factory.mktemp("default") / "service")
 
 
 def test_production_without_secrets_does_not_start(default_service):
@@ -137,7 +134,7 @@ def test_replicas_that_migrate_at_once_do_not_collide(database, tmp_path):
     variable = DATABASE_URLS[database]
     if variable not in os.environ:
         pytest.skip(f"{variable} does not say where a server is")
-    folder = harness.write(harness.render({**DEFAULT, "database": database}), tmp_path / "service")
+    folder = harness.write(harness.render(harness.default(database=database)), tmp_path / "service")
     revision = folder / "migrations" / "versions" / "0001_create_orders.py"
     slow = revision.read_text().replace("def upgrade() -> None:", "def upgrade() -> None:\n    sleep(5)")
     revision.write_text(slow.replace("import sqlalchemy", "from time import sleep\nimport sqlalchemy"))
