@@ -59,7 +59,9 @@ class Config:
     {% if cookiecutter.example %}
     def read_required(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
         """Return what production must be given; None, and a fault noted, where it is missing."""
-        return env.str(name) if self.SECRETS_REQUIRED else env.str(name, development_default)
+        if not self.SECRETS_REQUIRED:
+            return env.str(name, development_default)
+        return env.str(name, validate=validate.Length(min=1))
 
     {% endif %}
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:

@@ -40,6 +40,15 @@ def test_production_names_every_variable_at_fault_at_once(
     assert "\n" not in message
 
 
+def test_production_takes_nothing_empty(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, dict.fromkeys(production, ""))
+    with pytest.raises(ConfigError) as refusal:
+        load_config("production")
+    assert all(f"{name}: " in str(refusal.value) for name in production)
+
+
 @pytest.mark.parametrize("secret", ["", "short", DEVELOPMENT_SECRET_KEY])
 def test_production_refuses_a_secret_that_is_none(
     secret: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
