@@ -47,6 +47,27 @@ PIECES = [
         ],
         "words": [],
     },
+    {
+        "keep": {"tracing": ["opentelemetry"]},
+        "paths": ["app/observability/tracing", "tests/observability/tracing"],
+        "words": ["opentelemetry", "otel", "otlp", "tracing", "traces", "trace_", "traceparent", "span", "baggage"],
+    },
+    {
+        "keep": {"tracing": ["opentelemetry"], "database": ["postgresql", "mysql"]},
+        "paths": [
+            "app/observability/tracing/database.py",
+            "tests/observability/tracing/test_database.py",
+        ],
+        "words": [],
+    },
+    {
+        "keep": {"tracing": ["opentelemetry"], "example": [True]},
+        "paths": [
+            "app/observability/tracing/http.py",
+            "tests/observability/tracing/test_http.py",
+        ],
+        "words": [],
+    },
     {"keep": {"ci": ["github"]}, "paths": [".github"], "words": ["github"]},
     {"keep": {"ci": ["gitlab"]}, "paths": [".gitlab-ci.yml"], "words": ["gitlab"]},
 ]

@@ -101,12 +101,17 @@ class Server:
     ) -> contract.Answer:
         return request(self.port, method, path, body, headers=headers)
 
-    def wait(self, seconds: float = 60) -> None:
+    def workers(self) -> list[int]:
+        """The processes that serve."""
+        master = self.process.pid
+        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+    def wait(self, seconds: float = 60, path: str = "/health/live") -> None:
         """Wait until it answers; raises with its output when it does not."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError):
-                if self.ask("GET", "/health/live").status == 200:
+                if self.ask("GET", path).status == 200:
                     return
             time.sleep(0.05)
         raise AssertionError(self.log.read_text())

@@ -120,10 +120,6 @@ class Client(threading.Thread):
         return False
 
 
-def workers(master: int) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
-
-
 @pytest.mark.skipif(BINARIES is None, reason="no PostgreSQL binaries: POSTGRESQL_BIN names none")
 def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_property):
     answers = harness.default()
@@ -140,14 +136,14 @@ def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_prope
         clients = [Client(port, stop) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
-        kill_workers(first.process.pid, SECONDS / 3, chance, faults)
+        kill_workers(first, SECONDS / 3, chance, faults)
         postgresql.control("restart")
         faults["PostgreSQL restarted"] += 1
-        kill_workers(first.process.pid, SECONDS / 3, chance, faults)
+        kill_workers(first, SECONDS / 3, chance, faults)
         assert first.stop() == 0
     with servers.serving(folder, tmp_path / "log2", **settings, PORT=str(port)) as second:
         faults["gunicorn restarted"] += 1
-        kill_workers(second.process.pid, SECONDS / 3, chance, faults)
+        kill_workers(second, SECONDS / 3, chance, faults)
         stop.set()
         for client in clients:
             client.join(90)
@@ -190,11 +186,11 @@ def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_prope
     assert {row.status for row in rows} == {"paid"}
 
 
-def kill_workers(master: int, seconds: float, chance: random.Random, faults: dict[str, int]) -> None:
+def kill_workers(server: servers.Server, seconds: float, chance: random.Random, faults: dict[str, int]) -> None:
     """SIGKILL a worker about once a second."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(chance.uniform(0.3, 1.2))
         with contextlib.suppress(ProcessLookupError, IndexError):
-            os.kill(chance.choice(workers(master)), signal.SIGKILL)
+            os.kill(chance.choice(server.workers()), signal.SIGKILL)
             faults["workers killed"] += 1

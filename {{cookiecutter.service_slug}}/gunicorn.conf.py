@@ -1,11 +1,42 @@
-"""Gunicorn's settings. See https://docs.gunicorn.org/en/stable/settings.html."""
+"""Gunicorn's settings and hooks. See https://docs.gunicorn.org/en/stable/settings.html."""
 
+import atexit
+import itertools
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from app.config import ConfigError, load_server_config
+from gunicorn import glogging
+
+
+def remove(folder: str, owner: int) -> None:
+    """Remove `folder` when the process that made it ends, not with each that it has forked."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# No disk, to wait for or to find full.
+memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+# Where the workers keep their metrics, which must be known before any is declared. Of this run
+# alone; and not another when SIGHUP has this file read again.
+if "app" not in sys.modules:
+    folder = tempfile.mkdtemp(prefix="metrics-", dir=memory)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    atexit.register(remove, folder, os.getpid())
+
+from app.config import ConfigError, load_log_config, load_server_config  # noqa: E402
+from app.health import stopping  # noqa: E402
+from app.observability import logging, metrics, metrics_server  # noqa: E402
+{% if cookiecutter.tracing != "none" %}
+from app.observability.tracing import stop_tracing  # noqa: E402
+{% endif %}
 
 try:
+    log = load_log_config()
     server = load_server_config()
 except ConfigError as error:
     sys.exit(str(error))
@@ -33,10 +64,53 @@ max_requests_jitter = 1_000
 # Load the application once and fork: a faulty one fails at the start, and memory is shared.
 preload_app = True
 
-# The worker heartbeat must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+worker_tmp_dir = memory
 
 # It would be created in the home directory, which a container's user may not write to.
 control_socket_disable = True
 
-accesslog = "-"
+# The service logs its requests itself; gunicorn's other lines go to the same stream.
+logging.init_logging(log, sys.stdout.fileno())
+loglevel = log.LOG_LEVEL.lower()
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]
+    """Leaves gunicorn's lines to the service's logging."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+logger_class = Logger
+
+metrics_socket = None
+if server.METRICS_PORT:
+    try:
+        metrics_socket = metrics_server.open_socket(server.HOST, server.METRICS_PORT)
+    except OSError as error:
+        sys.exit(f"Cannot serve metrics on METRICS_PORT {server.METRICS_PORT}: {error.strerror}")
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the lowest slot that no other has."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in itertools.count(1) if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    metrics.start_worker(worker.slot)
+    if metrics_socket:
+        metrics_server.start_serving(metrics_socket)
+    stopping.ask(lambda: not worker.alive)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    metrics.end_worker(worker.slot)
+{% if cookiecutter.tracing != "none" %}
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    stop_tracing()
+{% endif %}

@@ -11,11 +11,12 @@ from app.docs import init_docs
 from app.errors import init_errors
 from app.extensions import api
 from app.health import init_health
+from app.observability import init_observability
 {% if cookiecutter.example %}
 from app.orders.routes import orders
 {% endif %}
-
-__version__ = "0.1.0"
+from app.service import Service
+from app.version import __version__
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -23,10 +24,11 @@ def create_app(config: Config | None = None) -> Flask:
 
     Without a `config` the environment decides; raises `ConfigError` when it is not a valid one.
     """
-    app = Flask(__name__)
+    app = Service(__name__)
     app.config.from_object(config or load_config())
 
     init_context(app)
+    init_observability(app)
     init_errors(app)
     init_health(app)
     {% if cookiecutter.database != "none" %}

@@ -5,6 +5,8 @@ Kubernetes secrets), or, in development alone, from `.env`. See https://12factor
 """
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -14,7 +16,7 @@ from environs import EnvValidationError, FileAwareEnv, validate
 from app.database.engine import engine_options, read_url
 
 {% endif %}
-T = TypeVar("T", "Config", "ServerConfig")
+T = TypeVar("T")
 
 DOTENV = Path(__file__).parents[1] / ".env"
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-deploy-it"
@@ -27,10 +29,14 @@ class ConfigError(Exception):
 class Config:
     """What holds in every environment. Each subclass states only its differences."""
 
+    # What APP_ENV calls it.
+    ENVIRONMENT: str
     DEBUG = False
     TESTING = False
     # In development too, a fault of ours is logged and answered as a problem.
     PROPAGATE_EXCEPTIONS = False
+    # Seconds for which the results of the health checks hold: probes must not become a load.
+    HEALTH_CHECK_CACHE = 1.0
     # Whether the secrets must be given, or have defaults that do for a laptop.
     SECRETS_REQUIRED = False
 
@@ -55,6 +61,15 @@ class Config:
         self.HEALTH_CHECK_TIMEOUT = env.float(
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
         )
+        self.METRICS_PORT = read_metrics_port(env, self.ENVIRONMENT)
+        {% if cookiecutter.tracing != "none" %}
+        self.TRACES_SAMPLE_RATIO = env.float(
+            "TRACES_SAMPLE_RATIO",
+            0.01 if self.ENVIRONMENT == "production" else 1.0,
+            validate=validate.Range(0, 1),
+        )
+        self.BAGGAGE_ALLOWED: list[str] = env.list("BAGGAGE_ALLOWED", [])
+        {% endif %}
 
     {% if cookiecutter.example %}
     def read_required(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
@@ -75,12 +90,15 @@ class Config:
 class DevelopmentConfig(Config):
     """A laptop: works with nothing set."""
 
+    ENVIRONMENT = "development"
     DEBUG = True
 
 
 class TestingConfig(Config):
     """The test suite: errors reach the test instead of becoming a response."""
 
+    ENVIRONMENT = "testing"
+    HEALTH_CHECK_CACHE = 0.0
     TESTING = True
     PROPAGATE_EXCEPTIONS = True
 
@@ -88,18 +106,33 @@ class TestingConfig(Config):
 class ProductionConfig(Config):
     """Deployed: it does not start on a missing, short or default secret."""
 
+    ENVIRONMENT = "production"
     SECRETS_REQUIRED = True
 
 
 class ServerConfig:
     """How gunicorn serves the application; gunicorn.conf.py says the rest."""
 
-    def __init__(self, env: FileAwareEnv) -> None:
+    def __init__(self, env: FileAwareEnv, environment: str) -> None:
         self.HOST = env.str("HOST", "127.0.0.1")
         self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
         self.WORKERS = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
         self.THREADS = read_threads(env)
         self.TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
+        self.METRICS_PORT = read_metrics_port(env, environment)
+
+
+class LogConfig:
+    """What is logged, and how; it is read first, so that all else can be logged."""
+
+    def __init__(self, env: FileAwareEnv, environment: str) -> None:
+        levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+        self.LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(levels))
+        self.LOG_FORMAT = env.str(
+            "LOG_FORMAT",
+            "json" if environment == "production" else "console",
+            validate=validate.OneOf(["json", "console"]),
+        )
 
 
 def read_threads(env: FileAwareEnv) -> int:
@@ -107,10 +140,14 @@ def read_threads(env: FileAwareEnv) -> int:
     return env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
 
 
+def read_metrics_port(env: FileAwareEnv, environment: str) -> int:
+    """Return the port of /metrics; 0 is the service's own."""
+    default = 9090 if environment == "production" else 0
+    return env.int("METRICS_PORT", default, validate=validate.Range(0, 65535))
+
+
 CONFIGS: dict[str, type[Config]] = {
-    "development": DevelopmentConfig,
-    "testing": TestingConfig,
-    "production": ProductionConfig,
+    config.ENVIRONMENT: config for config in (DevelopmentConfig, TestingConfig, ProductionConfig)
 }
 
 
@@ -125,7 +162,14 @@ def load_config(name: str | None = None) -> Config:
 
 def load_server_config() -> ServerConfig:
     """Read how to serve; raises `ConfigError` like `load_config`."""
-    return read(ServerConfig, app_env())
+    name = app_env()
+    return read(partial(ServerConfig, environment=name), name)
+
+
+def load_log_config() -> LogConfig:
+    """Read how to log; raises `ConfigError` like `load_config`."""
+    name = app_env()
+    return read(partial(LogConfig, environment=name), name)
 
 
 def app_env() -> str:
@@ -136,7 +180,7 @@ def app_env() -> str:
     return name
 
 
-def read(config: type[T], name: str) -> T:
+def read(config: Callable[[FileAwareEnv], T], name: str) -> T:
     """Build `config` from the environment, and from .env in development."""
     env = FileAwareEnv(eager=False, strip_whitespace=True)
     if name == "development":

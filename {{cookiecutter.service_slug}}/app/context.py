@@ -1,11 +1,14 @@
-"""What is known of the request being served, anywhere in the code that serves it."""
+"""The record of the request being served: opened and closed here, and read wherever it is served.
+
+Logs, metrics and responses are views of it, and so is what any other code asks of `current_context`.
+"""
 
 import re
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from random import getrandbits
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from flask import Flask
 from werkzeug.local import LocalProxy
@@ -14,43 +17,182 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Anything else could forge a log line or a header.
-ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._=+/-]{1,128}")
+is_acceptable_id = re.compile(r"[A-Za-z0-9._=+/-]{1,128}").fullmatch
+
+# Of RFC 9110 and RFC 5789; whatever else a client makes up is one and the same.
+METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+
+# Asked by machines all the time, or by people for the documentation: counted, but not recorded.
+UNRECORDED_PATHS = {"/docs", "/metrics", "/openapi.json"}
+UNRECORDED_PREFIXES = ("/health/", "/docs/", "/__")
 
 
-@dataclass(frozen=True, slots=True)
 class RequestContext:
-    """`request_id` identifies the request in responses and logs, across services."""
+    """What is known of a request; outside of one, of the command or thread that runs.
 
-    request_id: str
+    `request_id` names this request, and `correlation_id` all requests that a client's one led to.
+    `fields` are the service's own: what is put there is in each log line from then on.
+    """
+
+    {% if cookiecutter.tracing != "none" %}
+    trace_id = ""
+    span_id = ""
+    {% endif %}
+    user_id = ""
+    is_recorded = True
+    # What leads from a metric to this request, where something does.
+    exemplar: dict[str, str] | None = None
+
+    # Known once it is answered: the route's template ("" where none matched), bytes, seconds.
+    route = ""
+    endpoint = ""
+    status = 0
+    size = 0
+    duration = 0.0
+
+    def __init__(self, request_id: str, correlation_id: str, environ: "WSGIEnvironment") -> None:
+        self.request_id = request_id
+        self.correlation_id = correlation_id
+        self.environ = environ
+        method: str = environ.get("REQUEST_METHOD", "")
+        self.method = method if method in METHODS else "_OTHER"
+        self.fields: dict[str, Any] = {}
+        self.started = perf_counter()
+
+    @property
+    def path(self) -> str:
+        # WSGI decodes the path's bytes as Latin-1 (PEP 3333).
+        path = cast("str", self.environ.get("PATH_INFO", ""))
+        return path if path.isascii() else path.encode("latin-1").decode(errors="replace")
+
+    def ids(self) -> dict[str, str]:
+        """Return what leads from one place where this request is mentioned to all the others."""
+        return {
+            "request_id": self.request_id,
+            "correlation_id": self.correlation_id,
+            {% if cookiecutter.tracing != "none" %}
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            {% endif %}
+        }
 
 
-_context: ContextVar[RequestContext] = ContextVar("request_context")
-current_context: RequestContext = LocalProxy(_context)  # type: ignore[assignment]
+# What is shown each request's record.
+View: TypeAlias = Callable[[RequestContext], None]
+
+_context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+
+
+def get_context() -> RequestContext:
+    """Return the request's context; outside of a request, one for whatever runs instead."""
+    context = _context.get()
+    if context is None:
+        made = new_id()
+        context = RequestContext(made, made, {})
+        _context.set(context)
+    return context
+
+
+current_context: RequestContext = LocalProxy(get_context)  # type: ignore[assignment]
+
+
+def new_id() -> str:
+    return f"{getrandbits(128):032x}"
 
 
 def init_context(app: Flask) -> None:
     """Give each request its context."""
-    app.wsgi_app = RequestContextMiddleware(app.wsgi_app)  # type: ignore[method-assign]
+    middleware = RequestContextMiddleware(app.wsgi_app)
+    app.extensions["request_context"] = middleware
+    app.wsgi_app = middleware  # type: ignore[method-assign]
+
+
+def on_open(app: Flask, view: View) -> None:
+    """Have `view` called with the context of each request as it begins."""
+    app.extensions["request_context"].openers.append(view)
+
+
+def on_close(app: Flask, view: View) -> None:
+    """Have `view` called with the context of each request when its response is sent."""
+    app.extensions["request_context"].closers.append(view)
 
 
 class RequestContextMiddleware:
-    """Opens a `RequestContext` for each request and names it in the response's `X-Request-ID`.
+    """Opens a `RequestContext` for each request, and closes it when the response is sent.
 
-    A client's own id is kept when it is sane, so that one id follows a call through the fleet.
+    A client's own X-Request-ID and X-Correlation-ID are kept when they are sane, so that one id
+    follows a call through the fleet.
     """
 
     def __init__(self, wsgi_app: "WSGIApplication") -> None:
         self.wsgi_app = wsgi_app
+        self.openers: list[View] = []
+        self.closers: list[View] = []
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        request_id = environ.get("HTTP_X_REQUEST_ID", "")
-        if not ACCEPTABLE_REQUEST_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
-        _context.set(RequestContext(request_id))
+        request_id = environ.get("HTTP_X_REQUEST_ID")
+        if request_id is None or not is_acceptable_id(request_id):
+            request_id = new_id()
+        ids = [("X-Request-ID", request_id)]
+        correlation_id = environ.get("HTTP_X_CORRELATION_ID")
+        if correlation_id is None or not is_acceptable_id(correlation_id):
+            correlation_id = request_id
+        else:
+            ids.append(("X-Correlation-ID", correlation_id))
 
-        def start_with_id(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            return start_response(status, [*headers, ("X-Request-ID", request_id)], *exc_info)
+        context = RequestContext(request_id, correlation_id, environ)
+        path = environ["PATH_INFO"]
+        if path in UNRECORDED_PATHS or path.startswith(UNRECORDED_PREFIXES):
+            context.is_recorded = False
+        _context.set(context)
+        for view in self.openers:
+            view(context)
 
-        return self.wsgi_app(environ, start_with_id)
+        def start_with_ids(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            context.status = int(status[:3])
+            # The request as Flask has routed it; it forgets it before the response is sent.
+            request = environ.get("werkzeug.request")
+            if request is not None and request.url_rule is not None:
+                context.route = request.url_rule.rule
+                context.endpoint = request.url_rule.endpoint
+            return start_response(status, headers + ids, *exc_info)
+
+        try:
+            body = self.wsgi_app(environ, start_with_ids)
+        except BaseException:
+            context.status = 500
+            self.close(context)
+            raise
+        return RecordedBody(body, context, self)
+
+    def close(self, context: RequestContext) -> None:
+        """Complete the record, and show it to every view."""
+        context.duration = perf_counter() - context.started
+        for view in self.closers:
+            view(context)
+        _context.set(None)
+
+
+class RecordedBody:
+    """A response's body, which closes the record when the server has sent it."""
+
+    def __init__(
+        self, body: Iterable[bytes], context: RequestContext, middleware: RequestContextMiddleware
+    ) -> None:
+        self.body = body
+        self.context = context
+        self.middleware = middleware
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self.body:
+            self.context.size += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        try:
+            if hasattr(self.body, "close"):
+                self.body.close()
+        finally:
+            self.middleware.close(self.context)

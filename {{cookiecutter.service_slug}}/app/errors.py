@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, Response, json
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 from werkzeug.exceptions import HTTPException
+
+from app.context import get_context
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -21,11 +23,16 @@ class FieldErrorSchema(Schema):
 class ProblemSchema(Schema):
     """A problem, as RFC 9457 has it, with the list of faults its section 3 shows."""
 
+    class Meta:
+        # More ids of the request: to be quoted, and found again in the logs.
+        unknown = INCLUDE
+
     type = fields.String(required=True)
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String()
     errors = fields.List(fields.Nested(FieldErrorSchema))
+    request_id = fields.String(metadata={"description": "What the service knows the request by"})
 
 
 def init_errors(app: Flask) -> None:
@@ -50,6 +57,7 @@ def handle_http_exception(error: HTTPException) -> Response:
         problem["detail"] = detail
     if faults:
         problem["errors"] = list(field_errors(faults))
+    problem |= {name: named for name, named in get_context().ids().items() if named}
     response.headers.extend(data.get("headers") or {})
 
     return Response(

@@ -1,12 +1,14 @@
 {% if cookiecutter.database != "none" %}
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.config import load_config
@@ -66,10 +68,12 @@ def production() -> dict[str, str]:
 {% endif %}
 {% else %}
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.config import load_config
@@ -89,6 +93,16 @@ def production() -> dict[str, str]:
     return {"SECRET_KEY": "k" * 32}
 {% endif %}
 {% endif %}
+
+
+class Client(FlaskClient):
+    """A client whose requests have ended, with all that is told of them, when it has the answer."""
+
+    def open(self, *args: Any, buffered: bool = True, **kwargs: Any) -> TestResponse:
+        return super().open(*args, buffered=buffered, **kwargs)
+
+
+Flask.test_client_class = Client
 
 
 @pytest.fixture

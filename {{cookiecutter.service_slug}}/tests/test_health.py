@@ -1,19 +1,18 @@
-from collections.abc import Callable
-from threading import Event
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
+from dockerflow.checks import CheckMessage, Critical, Error, Warning, get_checks
 from flask.testing import FlaskClient
 
-from app.health import add_check
+from app.health import dockerflow, stopping
 
 
 @pytest.fixture
-def adding(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def adding(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
     """Adds checks that are gone after the test."""
-    checks = dict(app.extensions.get("health_checks", {}))
-    monkeypatch.setitem(app.extensions, "health_checks", checks)
-    return lambda name, check: add_check(app, name, check)
+    return lambda name, check: monkeypatch.setitem(get_checks(), name, check)
 
 
 def test_live(client: FlaskClient) -> None:
@@ -27,32 +26,124 @@ def test_startup(client: FlaskClient) -> None:
 
 
 def test_ready_when_every_check_passes(client: FlaskClient, adding: Callable[..., None]) -> None:
-    adding("queue", lambda: None)
+    adding("queue", list)
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.get_json()["status"] == "ready"
     assert set(response.get_json()["checks"].values()) == {"ok"}
 
 
-def test_not_ready_when_a_check_fails(client: FlaskClient, adding: Callable[..., None]) -> None:
-    def refuse() -> None:
-        raise ConnectionRefusedError("internal address")
+def test_a_warning_is_told_and_leaves_it_ready(
+    client: FlaskClient, adding: Callable[..., None]
+) -> None:
+    adding("queue", lambda: [Warning("It is long.", id="queue.W001")])
+    response = client.get("/health/ready")
+    assert response.status_code == 200
+    assert response.get_json()["checks"]["queue"] == "warning"
 
-    adding("queue", refuse)
+
+def refuse() -> list[CheckMessage]:
+    raise ConnectionRefusedError("internal address")
+
+
+@pytest.mark.parametrize(
+    "check", [refuse, lambda: [Error("Away.", id="E")], lambda: [Critical("Away.", id="C")]]
+)
+def test_not_ready_when_a_check_fails(
+    client: FlaskClient, adding: Callable[..., None], check: Callable[..., object]
+) -> None:
+    adding("queue", check)
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.get_json()["status"] == "unhealthy"
-    assert response.get_json()["checks"]["queue"] == "ConnectionRefusedError"
+    assert response.get_json()["checks"]["queue"] in ("error", "critical")
     assert "internal address" not in response.text
+    assert "internal address" not in client.get("/__heartbeat__").text
 
 
-def test_a_check_that_hangs_does_not_hang_the_probe(
+def test_a_check_that_hangs_does_not_hang_the_probe_nor_pile_up(
     client: FlaskClient, adding: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(client.application.config, "HEALTH_CHECK_TIMEOUT", 0.05)
-    released = Event()
+    released = threading.Event()
     adding("queue", lambda: released.wait(30) and None)
-    response = client.get("/health/ready")
+    responses = [client.get("/health/ready") for _ in range(3)]
+    threads = [thread for thread in threading.enumerate() if "run" in thread.name]
     released.set()
-    assert response.status_code == 503
-    assert response.get_json()["checks"]["queue"] == "timeout"
+    assert {response.status_code for response in responses} == {503}
+    assert {response.get_json()["checks"]["queue"] for response in responses} == {"error"}
+    assert len(threads) <= 1
+
+
+def test_probes_in_a_row_are_one_load(
+    client: FlaskClient, adding: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(client.application.config, "HEALTH_CHECK_CACHE", 60)
+    monkeypatch.setattr(client.application.extensions["checks"], "outdated", 0.0)
+    asked: list[float] = []
+    adding("stock", lambda: asked.append(time.time()))
+    for path in ("/health/ready", "/__heartbeat__", "/health/ready"):
+        client.get(path)
+    client.application.extensions["checks"].outdated = 0.0
+    assert len(asked) == 1
+
+
+@pytest.fixture
+def _stopping() -> Iterator[None]:
+    stopping.ask(lambda: True)
+    yield
+    stopping.ask(bool)
+
+
+@pytest.mark.usefixtures("_stopping")
+def test_not_ready_once_it_is_told_to_stop(client: FlaskClient) -> None:
+    assert client.get("/health/ready").status_code == 503
+    assert client.get("/health/live").status_code == 200
+
+
+def test_the_heartbeat_tells_every_check_in_detail(
+    client: FlaskClient, adding: Callable[..., None]
+) -> None:
+    assert client.get("/__heartbeat__").status_code == 200
+    adding("queue", lambda: [Error("It is closed.", id="queue.E001")])
+    response = client.get("/__heartbeat__")
+    assert response.status_code == 500
+    assert response.get_json()["status"] == "error"
+    assert response.get_json()["checks"]["queue"] == "error"
+    assert response.get_json()["details"]["queue"] == {
+        "status": "error",
+        "level": 40,
+        "messages": {"queue.E001": "It is closed."},
+    }
+
+
+def test_the_heartbeat_sends_a_signal(client: FlaskClient, adding: Callable[..., None]) -> None:
+    sent: list[tuple[str, int]] = []
+
+    def passed(_: object, level: int) -> None:
+        sent.append(("passed", level))
+
+    def failed(_: object, level: int) -> None:
+        sent.append(("failed", level))
+
+    with (
+        dockerflow.heartbeat_passed.connected_to(passed),
+        dockerflow.heartbeat_failed.connected_to(failed),
+    ):
+        client.get("/__heartbeat__")
+        adding("queue", refuse)
+        client.get("/__heartbeat__")
+    assert sent == [("passed", 0), ("failed", 40)]
+
+
+def test_the_load_balancer_is_answered(client: FlaskClient) -> None:
+    response = client.get("/__lbheartbeat__")
+    assert (response.status_code, response.data) == (200, b"")
+
+
+def test_the_version_is_told(client: FlaskClient) -> None:
+    assert {"source", "version", "commit", "build"} <= set(client.get("/__version__").get_json())
+
+
+def test_nothing_fails_on_demand(client: FlaskClient) -> None:
+    assert client.get("/__error__").status_code == 404

@@ -9,6 +9,8 @@ import httpx
 from flask import current_app
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
+from app.clients.http import make_client
+
 # Together below the time that an Idempotency-Key stays locked.
 TIMEOUT = httpx.Timeout(5, connect=2)
 
@@ -62,4 +64,4 @@ def call(resource: str, order_id: uuid.UUID, body: dict[str, str]) -> str:
 @cache
 def client(pid: int) -> httpx.Client:
     """One client for each process: a forked worker must not share its parent's connections."""
-    return httpx.Client(timeout=TIMEOUT)
+    return make_client(TIMEOUT)

@@ -7,6 +7,7 @@ database refuses for a constraint is 409, for a value 422.
 import os
 from functools import partial
 
+from dockerflow.checks import register
 from flask import Flask, Response, current_app
 from sqlalchemy import exc
 from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
@@ -14,8 +15,9 @@ from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntit
 from app.database.checks import check_connection, check_migrations
 from app.database.commands import commands
 from app.database.extension import db, migrate
+from app.database.metrics import sample_pool
 from app.errors import handle_http_exception
-from app.health import add_check
+from app.observability.metrics import samplers
 
 __all__ = ["db", "init_database"]
 
@@ -29,17 +31,19 @@ def init_database(app: Flask) -> None:
     app.teardown_appcontext(end_session)
     app.cli.add_command(commands)
 
-    add_check(app, "database", check_connection)
-    add_check(app, "migrations", check_migrations)
+    register(check_connection, "database")
+    register(check_migrations, "migrations")
     for error in (exc.InterfaceError, exc.OperationalError, exc.TimeoutError):
         app.register_error_handler(error, answer_unavailable)
     app.register_error_handler(exc.IntegrityError, answer_refused)
     app.register_error_handler(exc.DataError, answer_refused)
 
+    with app.app_context():
+        engine = db.engine
+    samplers.append(partial(sample_pool, engine))
     # A forked worker must not talk over its parent's connections. (Windows does not fork.)
     if hasattr(os, "register_at_fork"):
-        with app.app_context():
-            os.register_at_fork(after_in_child=partial(db.engine.dispose, close=False))
+        os.register_at_fork(after_in_child=partial(engine.dispose, close=False))
 
 
 def end_session(_: BaseException | None) -> None:

@@ -4,9 +4,9 @@ import time
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import exc
+from sqlalchemy import exc, select
 
-from app.database.checks import check_connection
+from app.database.extension import db
 
 commands = AppGroup("database", help="Look after the database.")
 
@@ -18,7 +18,8 @@ def wait(timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            check_connection()
+            with db.engine.connect() as connection:
+                connection.execute(select(1))
         except exc.DBAPIError as error:
             if time.monotonic() > deadline:
                 raise click.ClickException(f"No answer in {timeout:g} s: {error.orig}") from error

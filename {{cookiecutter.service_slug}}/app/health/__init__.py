@@ -1,6 +1,16 @@
-"""Liveness, readiness and startup probes, and the checks behind readiness."""
+"""Whether the service is alive and ready, as Kubernetes asks and as Dockerflow does."""
 
-from app.health.checks import add_check
-from app.health.routes import init_health
+from flask import Flask
 
-__all__ = ["add_check", "init_health"]
+from app.health import dockerflow
+from app.health.checks import init_checks
+from app.health.routes import health
+
+__all__ = ["init_health"]
+
+
+def init_health(app: Flask) -> None:
+    """Serve the probes."""
+    init_checks(app)
+    app.register_blueprint(health)
+    app.register_blueprint(dockerflow.views)

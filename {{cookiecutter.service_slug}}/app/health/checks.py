@@ -1,49 +1,86 @@
-"""The checks behind readiness: each registered once, all bounded by one time limit."""
+"""Runs the checks behind readiness and heartbeat: those of Dockerflow's registry.
+
+    @dockerflow.checks.register(name="queue")
+    def check_queue() -> list[CheckMessage]:
+        return [] if queue.is_open else [Error("The queue is closed.", id="queue.E001")]
+
+A check returns what is wrong: a warning is shown, an error makes the service unready. To raise is an
+error too. See https://python-dockerflow.readthedocs.io/.
+"""
 
 import time
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 
+from dockerflow.checks import CheckMessage, Error, get_checks
+from dockerflow.checks import run_checks as summarise
+from dockerflow.checks.registry import ChecksResults
 from flask import Flask, current_app
 
-HEALTHY = "ok"
+Check = Callable[[], list[CheckMessage] | None]
 
 
-def add_check(app: Flask, name: str, check: Callable[[], None]) -> None:
-    """Have readiness depend on `check`, which raises when what it looks at is unwell."""
-    app.extensions.setdefault("health_checks", {})[name] = check
+class CheckRunner:
+    """Runs every check at once, and no more often than its results are outdated."""
 
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.lock = Lock()
+        self.running: dict[str, Thread] = {}
+        self.results: ChecksResults | None = None
+        self.outdated = 0.0
 
-def run_checks() -> dict[str, str]:
-    """Run every check at once; return for each name `HEALTHY` or, in a word, what is wrong.
+    def run(self) -> ChecksResults:
+        """Return the results, after at most `HEALTH_CHECK_TIMEOUT` seconds."""
+        with self.lock:
+            if self.results is None or time.monotonic() >= self.outdated:
+                found = self.run_all(self.app.config["HEALTH_CHECK_TIMEOUT"])
+                self.results = summarise((name, partial(list, found[name])) for name in found)
+                self.outdated = time.monotonic() + self.app.config["HEALTH_CHECK_CACHE"]
+            return self.results
 
-    Takes at most `HEALTH_CHECK_TIMEOUT` seconds, however long a dependency hangs.
-    """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    checks: dict[str, Callable[[], None]] = app.extensions.get("health_checks", {})
-    outcomes: SimpleQueue[tuple[str, str]] = SimpleQueue()
-
-    def run(name: str, check: Callable[[], None]) -> None:
+    def run_all(self, timeout: float) -> dict[str, list[CheckMessage]]:
+        found = {
+            name: [Error(f"No answer within {timeout:g} s.", id=f"{name}.timeout")]
+            for name in get_checks()
+        }
+        outcomes: SimpleQueue[tuple[str, list[CheckMessage]]] = SimpleQueue()
+        for name, check in get_checks().items():
+            if name in self.running and self.running[name].is_alive():
+                continue  # it still hangs from the last time: do not pile up threads
+            arguments = (self.run_one, name, check, outcomes)
+            # A daemon: a check that hangs must not keep the worker from stopping.
+            self.running[name] = Thread(target=copy_context().run, args=arguments, daemon=True)
+            self.running[name].start()
+        deadline = time.monotonic() + timeout
         try:
-            with app.app_context():
-                check()
+            for _ in get_checks():
+                name, messages = outcomes.get(timeout=max(0, deadline - time.monotonic()))
+                found[name] = messages
+        except Empty:
+            pass
+        return found
+
+    def run_one(
+        self, name: str, check: Check, outcomes: "SimpleQueue[tuple[str, list[CheckMessage]]]"
+    ) -> None:
+        try:
+            with self.app.app_context():
+                outcomes.put((name, check() or []))
         except Exception as error:
-            app.logger.warning("health check %s failed: %s", name, error)
-            outcomes.put((name, type(error).__name__))
-        else:
-            outcomes.put((name, HEALTHY))
+            self.app.logger.warning("health check %s failed", name, exc_info=error)
+            outcomes.put((name, [Error(type(error).__name__, id=f"{name}.failed")]))
 
-    for name, check in checks.items():
-        # A daemon: a check that hangs must not keep the worker from stopping.
-        Thread(target=run, args=(name, check), daemon=True).start()
 
-    results = dict.fromkeys(checks, "timeout")
-    deadline = time.monotonic() + app.config["HEALTH_CHECK_TIMEOUT"]
-    try:
-        for _ in checks:
-            name, result = outcomes.get(timeout=max(0, deadline - time.monotonic()))
-            results[name] = result
-    except Empty:
-        pass
-    return results
+def init_checks(app: Flask) -> None:
+    """Prepare to run the checks in the application."""
+    app.extensions["checks"] = CheckRunner(app)
+
+
+def run_checks() -> ChecksResults:
+    """Run the checks in the current application."""
+    runner: CheckRunner = current_app.extensions["checks"]
+    return runner.run()

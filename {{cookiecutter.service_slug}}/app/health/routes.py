@@ -1,16 +1,13 @@
 """The probes, as Kubernetes and load balancers ask them."""
 
-from flask import Blueprint, Flask
+from dockerflow.checks import ERROR
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from app.health.checks import HEALTHY, run_checks
+from app.health.checks import run_checks
+from app.health.stopping import is_stopping
 
 health = Blueprint("health", __name__, url_prefix="/health")
-
-
-def init_health(app: Flask) -> None:
-    """Serve the probes."""
-    app.register_blueprint(health)
 
 
 @health.get("/live")
@@ -21,12 +18,13 @@ def live() -> ResponseReturnValue:
 
 @health.get("/ready")
 def ready() -> ResponseReturnValue:
-    """Every dependency answers: send traffic here."""
-    checks = run_checks()
-    healthy = all(result == HEALTHY for result in checks.values())
-    return {"status": "ready" if healthy else "unhealthy", "checks": checks}, (
-        200 if healthy else 503
-    )
+    """Every dependency answers and the process goes on: send traffic here."""
+    if is_stopping():
+        return {"status": "unhealthy", "checks": {"worker": "stopping"}}, 503
+    results = run_checks()
+    if results.level >= ERROR:
+        return {"status": "unhealthy", "checks": results.statuses}, 503
+    return {"status": "ready", "checks": results.statuses}
 
 
 @health.get("/startup")

@@ -24,6 +24,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.clients import payments
 from app.database import db
+from app.orders.metrics import count_order
 from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus, now
 from app.orders.pricing import minor_unit, total
 from app.orders.schemas import OrderSchema
@@ -125,6 +126,7 @@ def complete(order: Order, record: IdempotencyKey | None) -> dict[str, Any]:
     except StaleDataError:  # settled by somebody else meanwhile, to the same end
         db.session.rollback()
         abort(409, message="The order is being settled.", headers=RETRY_AFTER)
+    count_order(order.status, order.total, order.currency)
     return answer(body)
 
 

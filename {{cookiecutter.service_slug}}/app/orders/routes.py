@@ -8,6 +8,7 @@ from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
 
 from app.api import Blueprint
+from app.observability.slo import slo
 from app.orders import checkout, service
 from app.orders.commands import commands
 from app.orders.models import Order
@@ -26,6 +27,7 @@ orders.record_once(lambda state: state.app.cli.add_command(commands))
 @orders.alt_response(402, "PAYMENT_REQUIRED")
 @orders.alt_response(409, "CONFLICT")
 @orders.alt_response(503, "SERVICE_UNAVAILABLE")
+@slo("order-creation", objective=0.999, latency=1.0)
 def create_order(headers: dict[str, str], order: dict[str, Any]) -> ResponseReturnValue:
     """Place an order and charge it
 
@@ -84,6 +86,8 @@ from typing import Any
 
 from app.api import Blueprint
 from app.clients import payments
+from app.observability.slo import slo
+from app.orders.metrics import count_order
 from app.orders.pricing import minor_unit, total
 from app.orders.schemas import IdempotencySchema, OrderSchema
 
@@ -96,6 +100,7 @@ orders = Blueprint("orders", __name__, url_prefix="/orders", description="Take o
 @orders.response(201, OrderSchema)
 @orders.alt_response(402, "PAYMENT_REQUIRED")
 @orders.alt_response(503, "SERVICE_UNAVAILABLE")
+@slo("order-creation", objective=0.999, latency=1.0)
 def create_order(headers: dict[str, str], order: dict[str, Any]) -> dict[str, Any]:
     """Price an order and charge it
 
@@ -106,6 +111,7 @@ def create_order(headers: dict[str, str], order: dict[str, Any]) -> dict[str, An
     order_id = uuid.uuid5(uuid.NAMESPACE_URL, key) if key else uuid.uuid4()
     amount = total(order["items"]).quantize(minor_unit(order["currency"]))
     payments.charge(order_id, amount, order["currency"])
+    count_order("paid", amount, order["currency"])
     return {
         **order,
         "id": order_id,

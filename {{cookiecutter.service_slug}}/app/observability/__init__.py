@@ -1,0 +1,29 @@
+"""Logs, metrics and the rest that is told of each request: views of its one record."""
+
+from flask import Flask, Response, request
+
+from app.observability.logging import init_access_log
+from app.observability.metrics import expose, init_metrics
+from app.observability.slo import init_slo
+{% if cookiecutter.tracing != "none" %}
+from app.observability.tracing import init_tracing
+{% endif %}
+
+
+def init_observability(app: Flask) -> None:
+    """Have each request logged and measured, and its objectives judged."""
+    {% if cookiecutter.tracing != "none" %}
+    init_tracing(app)
+    {% endif %}
+    init_access_log(app)
+    init_metrics(app)
+    init_slo(app)
+    # In production they are served on METRICS_PORT alone.
+    if not app.config["METRICS_PORT"]:
+        app.add_url_rule("/metrics", view_func=serve_metrics)
+
+
+def serve_metrics() -> Response:
+    """Every metric, for Prometheus."""
+    body, content_type = expose(request.headers.get("Accept", ""))
+    return Response(body, content_type=content_type)

@@ -1,0 +1,202 @@
+"""Logs: one JSON object a line in production, readable lines in development.
+
+Every line, of this code or of any library, carries the ids of the request that it belongs to. The
+JSON is a mozlog envelope (https://wiki.mozilla.org/Firefox/Services/Logging); a request's own line
+is Dockerflow's request.summary (https://python-dockerflow.readthedocs.io/).
+"""
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+from dockerflow.logging import MozlogFormatter
+from flask import Flask
+
+from app.context import RequestContext, get_context, on_close
+from app.observability.metrics import LOG_LINES_LOST
+from app.version import SERVICE
+
+if TYPE_CHECKING:
+    from app.config import LogConfig
+
+summary = logging.getLogger("request.summary")
+
+# They name each request that they make, with its URL.
+TALKATIVE = ("httpx", "httpcore")
+
+REDACTED = "[redacted]"
+is_secret = re.compile(
+    r"(?i).*(authorization|cookie|password|secret|credential|api_?key|token)"
+).match
+SECRETS = re.compile(
+    r"(?i)"
+    r"(?P<header>\b(?:authorization|cookie)['\"]?\s*[:=]\s*).+"  # to the end of its line
+    r"|(?P<value>(?:password|secret|api_?key|token)\w*['\"]?\s*[:=]\s*)[^\s,;&]+"
+    r"|(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"  # RFC 6750, RFC 7617
+    r"|(?P<user>://[^\s/:@]*:)[^\s/@]+(?=@)"  # RFC 3986, section 3.2.1
+)
+
+
+def redact(text: str) -> str:
+    """Return `text` without the passwords, keys and tokens that can be told in it."""
+    return SECRETS.sub(lambda match: f"{match[match.lastgroup or 0]}{REDACTED}", text)
+
+
+class JsonFormatter(MozlogFormatter):
+    """One mozlog object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.convert_record(record)
+        context = get_context()
+        fields = {"rid": context.request_id, "uid": context.user_id, **context.ids()}
+        fields |= {**context.fields, **line["Fields"]}
+        # The library leaves out a message that looks like JSON, and what caused an exception.
+        fields["msg"] = record.getMessage()
+        if record.exc_info:
+            fields["traceback"] = "".join(traceback.format_exception(*record.exc_info))
+        shown = {name: show(name, value) for name, value in fields.items()}
+        return encode({**line, "Fields": shown}).decode()
+
+    def summarise(self, context: RequestContext) -> bytes:
+        """Return the line of a request, made of its record alone."""
+        header = context.environ.get
+        failed = context.status >= 500
+        return encode(
+            {
+                "Timestamp": time.time_ns(),
+                "Type": summary.name,
+                "Logger": self.logger_name,
+                "Hostname": self.hostname,
+                "EnvVersion": self.LOGGING_FORMAT_VERSION,
+                "Severity": self.SYSLOG_LEVEL_MAP[logging.ERROR if failed else logging.INFO],
+                "Pid": os.getpid(),
+                "Fields": {
+                    "errno": context.status if failed else 0,
+                    "agent": header("HTTP_USER_AGENT", ""),
+                    "lang": header("HTTP_ACCEPT_LANGUAGE", ""),
+                    "method": context.method,
+                    "path": context.path,
+                    "t": int(context.duration * 1000),
+                    "rid": context.request_id,
+                    "uid": context.user_id,
+                    "route": context.route,
+                    "status": context.status,
+                    "bytes": context.size,
+                    **context.ids(),
+                    **context.fields,
+                },
+            }
+        )
+
+
+def show(name: str, value: Any) -> Any:
+    """Return what a line may show of the field called `name`."""
+    if is_secret(name):
+        return REDACTED
+    return redact(value) if isinstance(value, str) else value
+
+
+def encode(line: dict[str, Any]) -> bytes:
+    """Return `line` as JSON; what has no form in JSON is shown as Python does."""
+    try:
+        return orjson.dumps(line, repr, orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # an integer beyond 64 bits, or text that UTF-8 cannot hold
+        return json.dumps(line, default=repr).encode()
+
+
+class ConsoleFormatter(logging.Formatter):
+    """Lines for people: when, how bad, whose, what; in colour on a terminal."""
+
+    COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
+
+    def __init__(self, *, colours: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)-8s %(name)s: %(message)s", "%H:%M:%S")
+        self.colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.paint(redact(super().format(record)), self.COLOURS.get(record.levelno))
+
+    def summarise(self, context: RequestContext) -> bytes:
+        """Return the line of a request."""
+        now = time.strftime("%H:%M:%S")
+        said = f"{context.method} {quote(context.path)} {context.status}"
+        line = f"{now} INFO     {said} {context.duration * 1000:.1f} ms {context.request_id}"
+        return self.paint(line, "31" if context.status >= 500 else "36").encode()
+
+    def paint(self, line: str, colour: str | None) -> str:
+        return f"\033[{colour}m{line}\033[0m" if colour and self.colours else line
+
+
+class LineHandler(logging.Handler):
+    """Writes lines to a file descriptor, each whole, for processes that share it.
+
+    Where one cannot be written (a full disk, a reader that is gone) it is lost and counted.
+    """
+
+    def __init__(self, descriptor: int, formatter: JsonFormatter | ConsoleFormatter) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+        self.setFormatter(formatter)
+        self.summarise = formatter.summarise
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.write(self.format(record).encode(errors="backslashreplace"))
+        except Exception:  # a message that does not fit its arguments
+            self.handleError(record)
+
+    def write(self, line: bytes) -> None:
+        line += b"\n"
+        try:
+            while line:
+                line = line[os.write(self.descriptor, line) :]
+        except OSError:
+            LOG_LINES_LOST.inc()
+
+
+_output: LineHandler | None = None
+
+
+def init_logging(config: "LogConfig", descriptor: int) -> None:
+    """Write all that is logged to `descriptor`, unless something else sees to it already."""
+    global _output
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    formatter: JsonFormatter | ConsoleFormatter = (
+        JsonFormatter(logger_name=SERVICE)
+        if config.LOG_FORMAT == "json"
+        else ConsoleFormatter(colours=os.isatty(descriptor) and "NO_COLOR" not in os.environ)
+    )
+    _output = LineHandler(descriptor, formatter)
+    root.addHandler(_output)
+    root.setLevel(config.LOG_LEVEL)
+    if root.level > logging.DEBUG:
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    threading.excepthook = log_thread_exception
+
+
+def log_thread_exception(args: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread."""
+    exc_info = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
+    logging.getLogger("threading").error("a thread died", exc_info=exc_info)
+
+
+def init_access_log(app: Flask) -> None:
+    """Log each request of the application, once it is answered."""
+    on_close(app, log_request)
+
+
+def log_request(context: RequestContext) -> None:
+    """Write the line of a request."""
+    if _output is not None and context.is_recorded and summary.isEnabledFor(logging.INFO):
+        _output.write(_output.summarise(context))

@@ -1,0 +1,150 @@
+"""Metrics for Prometheus: declare one anywhere with prometheus_client, and it is served.
+
+Under gunicorn each worker writes to files of its slot, which the worker that replaces it takes over.
+So whichever worker is asked answers for all, no count is lost with a worker, and the files stay few.
+"""
+
+import gc
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterable
+
+from flask import Flask
+from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, REGISTRY, values
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics import Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from app.context import RequestContext, on_close, on_open
+from app.version import read_version
+
+FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+_slot = 0
+
+
+def get_slot() -> int:
+    """Return the number of this worker's files; 0 is the process that started the workers."""
+    return _slot
+
+
+if FOLDER:
+    values.ValueClass = values.MultiProcessValue(get_slot)
+
+# Named, labelled and bounded by the semantic conventions for HTTP metrics.
+LABELS = ("http_route", "http_request_method", "http_response_status_code")
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+REQUEST_DURATION = Histogram(
+    "http_server_request_duration_seconds", "Duration of requests.", LABELS, buckets=BUCKETS
+)
+ACTIVE_REQUESTS = Gauge(
+    "http_server_active_requests", "Requests in flight.", multiprocess_mode="livesum"
+)
+BUILD_INFO = Gauge(
+    "service_build_info", "What runs.", ["version", "commit", "python"], multiprocess_mode="max"
+)
+LOG_LINES_LOST = Counter("log_lines_lost_total", "Log lines that could not be written.")
+
+# Of all workers together, and named as prometheus_client names them for a single process.
+REGISTRY.unregister(PROCESS_COLLECTOR)
+REGISTRY.unregister(GC_COLLECTOR)
+WORKERS = Gauge("service_workers", "Processes that serve.", multiprocess_mode="livesum")
+PROCESS_CPU = Counter("process_cpu_seconds_total", "CPU time, user and system.")
+PROCESS_MEMORY = Gauge(
+    "process_resident_memory_bytes", "Resident memory.", multiprocess_mode="livesum"
+)
+PROCESS_FDS = Gauge("process_open_fds", "Open file descriptors.", multiprocess_mode="livesum")
+GC_COLLECTIONS = Counter("python_gc_collections_total", "Garbage collections.", ["generation"])
+
+
+def init_metrics(app: Flask) -> None:
+    """Measure each request of the application: how many, how they ended, how long they took."""
+    built = read_version()
+    BUILD_INFO.labels(built["version"], built["commit"], platform.python_version()).set(1)
+    on_open(app, _active.add)
+    on_close(app, observe_request)
+
+
+# The requests in flight, and the histograms of those that were: a set and a dict change in one step.
+_active: set[RequestContext] = set()
+_durations: dict[tuple[str, str, int], Histogram] = {}
+
+
+def observe_request(context: RequestContext) -> None:
+    """Count a request that was answered."""
+    _active.discard(context)
+    labels = (context.route, context.method, context.status)
+    duration = _durations.get(labels)
+    if duration is None:
+        duration = _durations[labels] = REQUEST_DURATION.labels(*labels)
+    duration.observe(context.duration)
+
+
+# What is run for each sample, and what is done to the metrics on their way out.
+samplers: list[Callable[[], None]] = []
+annotators: list[Callable[[Iterable[Metric]], Iterable[Metric]]] = []
+
+_sampling = threading.Lock()
+_totals: dict[Counter, float] = {}
+
+
+def sample() -> None:
+    """Measure this process."""
+    with _sampling:
+        found = {metric.name: metric.samples[0].value for metric in PROCESS_COLLECTOR.collect()}
+        if found:  # there is a /proc
+            count_up(PROCESS_CPU, found["process_cpu_seconds"])
+            PROCESS_MEMORY.set(found["process_resident_memory_bytes"])
+            PROCESS_FDS.set(found["process_open_fds"])
+        for generation, stats in enumerate(gc.get_stats()):
+            count_up(GC_COLLECTIONS.labels(generation), stats["collections"])
+        WORKERS.set(1)
+        ACTIVE_REQUESTS.set(len(_active))
+        for sampler in samplers:
+            sampler()
+
+
+def count_up(counter: Counter, total: float) -> None:
+    """Bring `counter` up by what a total of this process has grown since it was last seen."""
+    counter.inc(max(0.0, total - _totals.get(counter, 0.0)))
+    _totals[counter] = total
+
+
+def start_worker(slot: int, interval: float = 1.0) -> None:
+    """Write to the files of `slot` from here on, and measure this process every `interval` seconds."""
+    global _slot
+    _slot = slot
+    for generation, stats in enumerate(gc.get_stats()):  # what was collected before the fork
+        _totals[GC_COLLECTIONS.labels(generation)] = stats["collections"]
+    threading.Thread(target=sample_forever, args=(interval,), daemon=True).start()
+
+
+def end_worker(slot: int) -> None:
+    """Forget what only a living worker has; called in the process that started it."""
+    mark_process_dead(slot, FOLDER)
+
+
+def sample_forever(interval: float) -> None:
+    waiting = threading.Event()
+    while True:
+        sample()
+        waiting.wait(interval)
+
+
+def expose(accept: str) -> tuple[bytes, str]:
+    """Return every metric of every worker, and its content type: OpenMetrics where accepted."""
+    sample()
+    encoder, content_type = choose_encoder(accept)
+    return encoder(Exposition()), content_type
+
+
+class Exposition:
+    """What Prometheus is to be told, as a collector."""
+
+    def collect(self) -> Iterable[Metric]:
+        collector = MultiProcessCollector(None, FOLDER) if FOLDER else REGISTRY
+        metrics: Iterable[Metric] = collector.collect()
+        for annotate in annotators:
+            metrics = annotate(metrics)
+        return metrics

@@ -1,0 +1,141 @@
+"""Which requests are traced, and where their spans go.
+
+The standard variables of OpenTelemetry say so: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER,
+OTEL_SERVICE_NAME and the rest (https://opentelemetry.io/docs/specs/otel/configuration/).
+"""
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Sequence
+
+from flask import Flask
+from opentelemetry import trace
+from opentelemetry.propagate import set_global_textmap
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from prometheus_client import Counter
+
+from app.observability.tracing.propagation import AllowedBaggage, standard_propagator
+from app.version import SERVICE, read_version
+
+# Seconds that a stopping process spends on the spans it still holds.
+STOP_TIMEOUT = 5
+
+SPANS = Counter("trace_spans_total", "Spans handed to the collector, or lost.", ["outcome"])
+EXPORTED, LOST = SPANS.labels("exported"), SPANS.labels("lost")
+
+library = logging.getLogger("opentelemetry")
+
+
+def init_provider(app: Flask) -> None:
+    """Set up OpenTelemetry as the application's configuration says, once for the process."""
+    global _bound
+    set_global_textmap(AllowedBaggage(standard_propagator(), app.config["BAGGAGE_ALLOWED"]))
+    if isinstance(trace.get_tracer_provider(), TracerProvider):
+        return
+    built = {
+        "service.name": SERVICE,
+        "service.version": read_version()["version"],
+        "deployment.environment.name": app.config["ENVIRONMENT"],
+    }
+    sampler = choose_sampler(app)
+    _bound = sampler.bound if sampler else None
+    provider = TracerProvider(
+        sampler=sampler and ParentBased(sampler),
+        id_generator=_ids,
+        resource=Resource.create(built).merge(OTELResourceDetector().detect()),
+        shutdown_on_exit=False,
+    )
+    if is_exporting():
+        # Imported where it is used: half of the time that the service takes to start.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        provider.add_span_processor(CountingProcessor(CountingExporter(OTLPSpanExporter())))
+        library.setLevel(logging.ERROR)
+    trace.set_tracer_provider(provider)
+    atexit.register(stop_tracing)
+
+
+def is_exporting() -> bool:
+    """Tell whether a collector is named."""
+    named = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return os.environ.get("OTEL_TRACES_EXPORTER") != "none" and any(map(os.environ.get, named))
+
+
+def choose_sampler(app: Flask) -> TraceIdRatioBased | None:
+    """Return what samples new traces; None where OTEL_TRACES_SAMPLER says which."""
+    if "OTEL_TRACES_SAMPLER" in os.environ:
+        return None
+    is_seen = is_exporting() or app.testing
+    return TraceIdRatioBased(app.config["TRACES_SAMPLE_RATIO"] if is_seen else 0)
+
+
+class TraceIds(RandomIdGenerator):
+    """Random ids, but for a trace whose id was drawn to decide whether it is sampled."""
+
+    def __init__(self) -> None:
+        self.drawn = threading.local()
+
+    def generate_trace_id(self) -> int:
+        drawn: int | None = self.drawn.__dict__.pop("trace_id", None)
+        return drawn or super().generate_trace_id()
+
+
+_ids = TraceIds()
+_bound: int | None = None
+
+
+def may_sample(trace_id: int) -> bool:
+    """Tell whether a trace may be sampled: False where that is settled, and costs no more."""
+    return _bound is None or trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < _bound
+
+
+def start_trace(trace_id: int) -> None:
+    """Have the next trace that this thread starts be called `trace_id`."""
+    _ids.drawn.trace_id = trace_id
+
+
+def get_tracer() -> trace.Tracer:
+    """Return what starts the service's spans."""
+    return trace.get_tracer("app")
+
+
+class CountingProcessor(BatchSpanProcessor):
+    """Queues spans for a thread to export; where the queue is full, the oldest is lost and counted."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        queue = self._batch_processor._queue
+        if len(queue) == queue.maxlen:
+            LOST.inc()
+        super().on_end(span)
+
+
+class CountingExporter(SpanExporter):
+    """Counts what an exporter achieves, and lets the library complain once, not with each batch."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self.exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self.exporter.export(spans)
+        succeeded = result is SpanExportResult.SUCCESS
+        (EXPORTED if succeeded else LOST).inc(len(spans))
+        library.setLevel(logging.ERROR if succeeded else logging.CRITICAL)
+        return result
+
+    def shutdown(self) -> None:
+        self.exporter.shutdown()
+
+
+def stop_tracing() -> None:
+    """Export what is left, for at most `STOP_TIMEOUT` seconds."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        stopping = threading.Thread(target=provider.shutdown, daemon=True)
+        stopping.start()
+        stopping.join(STOP_TIMEOUT)

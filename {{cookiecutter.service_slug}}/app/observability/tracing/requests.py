@@ -1,0 +1,102 @@
+"""The span of each request, as OpenTelemetry's semantic conventions for HTTP servers have it."""
+
+from random import getrandbits
+from typing import Any
+
+from flask import Flask
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.propagate import get_global_textmap
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
+
+from app.context import RequestContext
+from app.observability.tracing.propagation import EnvironGetter, header_key
+from app.observability.tracing.provider import get_tracer, may_sample, start_trace
+
+SPAN = "app.span"
+NO_PARENT = Context()
+UNSAMPLED = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
+
+
+class RequestSpans:
+    """Opens a span with each request, current until its response is sent."""
+
+    def __init__(self) -> None:
+        self.tracer = get_tracer()
+        self.propagator = get_global_textmap()
+        self.headers = [header_key(name) for name in self.propagator.fields]
+        self.getter = EnvironGetter()
+
+    def open(self, context: RequestContext) -> None:
+        if not context.is_recorded:
+            return
+        environ = context.environ
+        parent = NO_PARENT
+        for header in self.headers:
+            if header in environ:
+                parent = self.propagator.extract(environ, NO_PARENT, self.getter)
+                break
+        span = self.start(context, parent)
+        environ[SPAN] = span, attach(set_span_in_context(span, parent))
+        named = span.get_span_context()
+        context.trace_id = f"{named.trace_id:032x}"
+        context.span_id = f"{named.span_id:016x}"
+        if named.trace_flags.sampled:
+            context.exemplar = {"trace_id": context.trace_id, "span_id": context.span_id}
+
+    def start(self, context: RequestContext, parent: Context) -> Span:
+        if parent is NO_PARENT:
+            trace_id = getrandbits(128) or 1
+            if not may_sample(trace_id):  # most of them: decided before there is a span
+                span_id = getrandbits(64) or 1
+                return NonRecordingSpan(SpanContext(trace_id, span_id, False, UNSAMPLED))
+            start_trace(trace_id)
+        return self.tracer.start_span(context.method, parent, SpanKind.SERVER)
+
+    def close(self, context: RequestContext) -> None:
+        if SPAN not in context.environ:
+            return
+        span, token = context.environ.pop(SPAN)
+        detach(token)
+        if span.is_recording():
+            span.update_name(f"{context.method} {context.route}".rstrip())
+            span.set_attributes(describe(context))
+            if context.status >= 500:
+                span.set_attribute("error.type", str(context.status))
+                span.set_status(StatusCode.ERROR)
+        span.end()
+
+
+def describe(context: RequestContext) -> dict[str, Any]:
+    """Return the attributes of a request's span; its query may hold secrets, and is left out."""
+    environ = context.environ
+    attributes = {
+        "http.request.method": context.method,
+        "http.route": context.route,
+        "http.response.status_code": context.status,
+        "http.response.body.size": context.size,
+        "url.scheme": environ["wsgi.url_scheme"],
+        "url.path": context.path,
+        "server.address": environ["SERVER_NAME"],
+        "server.port": int(environ["SERVER_PORT"]),
+        "client.address": environ.get("REMOTE_ADDR", ""),
+        "network.protocol.version": environ["SERVER_PROTOCOL"].partition("/")[2],
+        "user_agent.original": environ.get("HTTP_USER_AGENT", ""),
+        "user.id": context.user_id,
+        "app.request_id": context.request_id,
+        "app.correlation_id": context.correlation_id,
+    }
+    return {name: value for name, value in attributes.items() if value != ""}
+
+
+def record_exception(_: Flask, exception: BaseException, **__: Any) -> None:
+    """Keep what a request failed with in its span."""
+    trace.get_current_span().record_exception(exception)

@@ -1,0 +1,243 @@
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from dockerflow.logging import MozlogFormatter
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import LogConfig, load_config
+from app.context import current_context
+from app.observability import logging as service_logging
+from app.observability.metrics import LOG_LINES_LOST
+from app.version import SERVICE
+
+Read = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Has all that is logged written to a file, as gunicorn would have it."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(service_logging, "_output", None)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    level = root.level
+    path = tmp_path / "log"
+
+    def configure(**settings: str) -> Path:
+        root.handlers.clear()
+        config = SimpleNamespace(**{"LOG_LEVEL": "INFO", "LOG_FORMAT": "json", **settings})
+        service_logging.init_logging(config, descriptor)  # type: ignore[arg-type]
+        return path
+
+    with path.open("wb") as file:
+        descriptor = file.fileno()
+        yield configure
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    for name in service_logging.TALKATIVE:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def lines(configure: Callable[..., Path]) -> Read:
+    """Reads what was logged."""
+    path = configure()
+    return lambda: [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_request_is_one_line(client: FlaskClient, lines: Read) -> None:
+    before = time.time_ns()
+    client.get(
+        "/nowhere?password=x",
+        headers={"X-Request-ID": "rid-7", "User-Agent": "tests/1", "Accept-Language": "da"},
+    )
+    (line,) = lines()
+    fields = line.pop("Fields")
+    # https://wiki.mozilla.org/Firefox/Services/Logging
+    assert before <= line.pop("Timestamp") <= time.time_ns()
+    assert line.pop("Hostname")
+    assert line == {
+        "Type": "request.summary",
+        "Logger": SERVICE,
+        "EnvVersion": "2.0",
+        "Severity": 6,
+        "Pid": os.getpid(),
+    }
+    # https://python-dockerflow.readthedocs.io/en/main/api/logging.html
+    expected = {
+        "errno": 0,
+        "agent": "tests/1",
+        "lang": "da",
+        "method": "GET",
+        "path": "/nowhere",
+        "rid": "rid-7",
+        "uid": "",
+        # and of the service's own
+        "route": "",
+        "status": 404,
+        "correlation_id": "rid-7",
+    }
+    assert fields.items() >= expected.items()
+    assert isinstance(fields["t"], int)
+    assert fields["bytes"] > 0
+
+
+def test_any_other_line_is_as_dockerflow_has_it(lines: Read) -> None:
+    record = logging.makeLogRecord(
+        {"name": "some.library", "levelno": 30, "msg": "low on %s", "args": ("fuel",), "pump": 3}
+    )
+    logging.getLogger("some.library").handle(record)
+    (line,) = lines()
+    expected = MozlogFormatter(logger_name=SERVICE).convert_record(record)
+    assert expected["Fields"] == {"pump": 3, "msg": "low on fuel"}
+    assert line["Fields"].items() >= expected.pop("Fields").items()
+    del line["Fields"]
+    assert line == expected
+
+
+def test_every_line_of_a_request_carries_its_ids_across_threads_too(lines: Read) -> None:
+    app = create_app(load_config("testing"))
+
+    @app.get("/work")
+    def work() -> str:
+        current_context.fields["shelf"] = 7
+        logging.getLogger("some.library").warning("working")
+        thread = threading.Thread(
+            target=copy_context().run, args=(logging.warning, "working elsewhere")
+        )
+        thread.start()
+        thread.join()
+        return ""
+
+    app.test_client().get("/work", headers={"X-Request-ID": "rid-8", "X-Correlation-ID": "cid-9"})
+    logging.warning("working for no request")
+    *within, after = lines()
+    assert [line["Fields"].get("msg") for line in within] == ["working", "working elsewhere", None]
+    assert {line["Fields"]["rid"] for line in within} == {"rid-8"}
+    assert {line["Fields"]["correlation_id"] for line in within} == {"cid-9"}
+    assert {line["Fields"]["shelf"] for line in within} == {7}
+    assert after["Fields"]["rid"] != "rid-8"
+
+
+def test_a_fault_is_told_once_with_its_traceback_and_cause(lines: Read) -> None:
+    config = load_config("testing")
+    config.PROPAGATE_EXCEPTIONS = False
+    app = create_app(config)
+
+    @app.get("/fault")
+    def fault() -> str:
+        try:
+            raise ValueError("the cause")
+        except ValueError as error:
+            raise RuntimeError("the effect") from error
+
+    assert app.test_client().get("/fault").status_code == 500
+    said, summary = lines()
+    assert said["Severity"] == 3
+    assert said["Fields"]["error"] == "RuntimeError('the effect')"
+    assert "ValueError: the cause" in said["Fields"]["traceback"]
+    assert said["Fields"]["rid"] == summary["Fields"]["rid"]
+    assert (summary["Severity"], summary["Fields"]["errno"]) == (3, 500)
+
+
+SECRETS = [
+    "Authorization: Bearer abcdefghijklmnop",
+    "headers {'Cookie': 'abcdefghijklmnop', 'Accept': '*/*'}",
+    "connect to amqp://someone:abcdefghijklmnop@host/name",
+    "password=abcdefghijklmnop, retrying",
+    '{"api_key": "abcdefghijklmnop"}',
+    "SECRET_KEY is 'x': secret_key: abcdefghijklmnop",
+]
+
+
+@pytest.mark.parametrize("said", SECRETS)
+def test_no_secret_is_told(lines: Read, said: str) -> None:
+    try:
+        raise ValueError(said)
+    except ValueError:
+        logging.exception("%s", said, extra={"authorization": "abcdefghijklmnop"})
+    (line,) = lines()
+    assert "abcdefghijklmnop" not in json.dumps(line)
+    assert "[redacted]" in line["Fields"]["msg"]
+
+
+def test_no_header_of_a_request_is_told_but_two(client: FlaskClient, lines: Read) -> None:
+    secret = {"Authorization": "Bearer abcdefgh", "Cookie": "abcdefgh", "X-Api-Key": "abcdefgh"}
+    client.get("/nowhere?token=abcdefgh", headers=secret)
+    assert "abcdefgh" not in json.dumps(lines())
+
+
+ODD = ["\ud800", 2**70, {1: {2}}, b"\xff", float("nan"), "a\nb\x1b[31m"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=map(ascii, ODD))
+def test_whatever_is_logged_is_one_line_of_json(lines: Read, odd: object) -> None:
+    record = logging.makeLogRecord({"msg": "odd: %s", "args": (odd,), "odd": odd})
+    assert service_logging._output
+    service_logging._output.handle(record)
+    (line,) = lines()
+    assert "odd" in line["Fields"]
+
+
+def test_probes_are_not_logged(client: FlaskClient, lines: Read) -> None:
+    for path in ("/health/live", "/__lbheartbeat__", "/docs", "/openapi.json", "/metrics"):
+        assert client.get(path).status_code == 200
+    assert lines() == []
+
+
+def test_a_thread_that_dies_is_logged(lines: Read) -> None:
+    def die() -> None:
+        raise RuntimeError("in a thread")
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    (line,) = lines()
+    assert line["Fields"]["error"] == "RuntimeError('in a thread')"
+
+
+def test_what_cannot_be_written_is_counted_and_fails_nothing(
+    client: FlaskClient, configure: Callable[..., Path]
+) -> None:
+    configure()
+    full = os.open("/dev/full", os.O_WRONLY)
+    assert service_logging._output
+    service_logging._output.descriptor = full
+    lost = LOG_LINES_LOST._value.get()
+    assert client.get("/nowhere").status_code == 404
+    os.close(full)
+    assert LOG_LINES_LOST._value.get() == lost + 1
+
+
+def test_the_console_is_for_people(client: FlaskClient, configure: Callable[..., Path]) -> None:
+    path = configure(LOG_FORMAT="console")
+    client.get("/no%0Awhere")
+    logging.error("oh no: %s", "password=abcdefgh")
+    summary, error = path.read_text().splitlines()
+    assert "GET /no%0Awhere 404" in summary
+    assert error.endswith("oh no: password=[redacted]")
+
+
+def test_the_level_holds(client: FlaskClient, configure: Callable[..., Path]) -> None:
+    path = configure(LOG_LEVEL="ERROR")
+    client.get("/nowhere")
+    logging.warning("so so")
+    assert path.read_text() == ""
+
+
+def test_production_logs_json_and_development_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    from environs import FileAwareEnv
+
+    monkeypatch.delenv("LOG_FORMAT", raising=False)
+    formats = [LogConfig(FileAwareEnv(), name).LOG_FORMAT for name in ("production", "development")]
+    assert formats == ["json", "console"]

@@ -1,0 +1,95 @@
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
+
+from app import create_app
+from app.config import load_config
+from app.observability import metrics_server
+
+
+def count(route: str, method: str, status: int) -> float:
+    labels = {
+        "http_route": route,
+        "http_request_method": method,
+        "http_response_status_code": str(status),
+    }
+    return REGISTRY.get_sample_value("http_server_request_duration_seconds_count", labels) or 0.0
+
+
+def test_requests_are_counted_by_route_method_and_status(client: FlaskClient) -> None:
+    before = count("/health/live", "GET", 200)
+    for _ in range(3):
+        client.get("/health/live")
+    assert count("/health/live", "GET", 200) == before + 3
+
+
+def test_a_client_makes_up_no_label(client: FlaskClient) -> None:
+    before = count("", "GET", 404), count("", "_OTHER", 405)
+    client.get("/made/up")
+    client.get("/made/up/too")
+    client.open("/health/live", method="MADEUP")
+    assert (count("", "GET", 404), count("", "_OTHER", 405)) == (before[0] + 2, before[1] + 1)
+
+
+def test_the_request_that_asks_is_in_flight(client: FlaskClient) -> None:
+    assert re.search(r"^http_server_active_requests 1\.0$", client.get("/metrics").text, re.M)
+
+
+def test_a_fault_is_counted() -> None:
+    config = load_config("testing")
+    config.PROPAGATE_EXCEPTIONS = False
+    app = create_app(config)
+
+    @app.get("/fault")
+    def fault() -> str:
+        raise RuntimeError
+
+    before = count("/fault", "GET", 500)
+    app.test_client().get("/fault")
+    assert count("/fault", "GET", 500) == before + 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "service_build_info",
+        "service_workers",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "python_gc_collections_total",
+        "log_lines_lost_total",
+    ],
+)
+def test_the_process_is_measured(client: FlaskClient, name: str) -> None:
+    assert re.search(f"^{name}" + r"(\{.+\})? \d", client.get("/metrics").text, re.M)
+
+
+def test_openmetrics_is_given_to_who_accepts_it(client: FlaskClient) -> None:
+    assert client.get("/metrics").content_type.startswith("text/plain")
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    response = client.get("/metrics", headers=accept)
+    assert response.content_type.startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
+
+
+def test_on_a_port_of_their_own_they_are_on_no_other() -> None:
+    config = load_config("testing")
+    config.METRICS_PORT = 9090
+    assert create_app(config).test_client().get("/metrics").status_code == 404
+
+
+@pytest.mark.usefixtures("app")
+def test_the_port_of_their_own(app: Flask) -> None:
+    listener = metrics_server.open_socket("127.0.0.1", 0)
+    metrics_server.start_serving(listener)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as response:
+        assert b"http_server_request_duration_seconds" in response.read()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{url}/health/live", timeout=5)

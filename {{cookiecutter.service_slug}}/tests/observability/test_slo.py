@@ -1,0 +1,79 @@
+import time
+
+import pytest
+from flask import Flask
+from prometheus_client import REGISTRY
+
+from app import create_app
+from app.config import load_config
+from app.observability import slo as declared
+from app.observability.slo import slo
+
+
+@pytest.fixture(autouse=True)
+def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declared, "_declared", {})
+
+
+def events(name: str, sli: str) -> tuple[float | None, float | None]:
+    """How many were good, and how many bad."""
+    labels = {"slo": name, "sli": sli}
+    good, bad = ({**labels, "outcome": outcome} for outcome in ("good", "bad"))
+    counted = REGISTRY.get_sample_value
+    return counted("slo_events_total", good), counted("slo_events_total", bad)
+
+
+@pytest.fixture
+def service() -> Flask:
+    config = load_config("testing")
+    config.PROPAGATE_EXCEPTIONS = False
+    return create_app(config)
+
+
+def test_a_route_is_judged_by_its_answers(service: Flask) -> None:
+    answers = iter([200, 404, 500])
+
+    @service.get("/judged")
+    @slo("judged", objective=0.99)
+    def judged() -> tuple[str, int]:
+        return "", next(answers)
+
+    for _ in range(3):
+        service.test_client().get("/judged")
+    with pytest.raises(StopIteration):
+        next(answers)
+    assert events("judged", "availability") == (2, 1)
+    labels = {"slo": "judged", "sli": "availability"}
+    assert REGISTRY.get_sample_value("slo_objective_ratio", labels) == 0.99
+
+
+def test_a_route_is_judged_by_its_time(service: Flask) -> None:
+    naps = iter([0.0, 0.02])
+
+    @service.get("/timed")
+    @slo("timed", objective=0.9, latency=0.01)
+    def timed() -> str:
+        time.sleep(next(naps))
+        return ""
+
+    for _ in range(2):
+        service.test_client().get("/timed")
+    assert events("timed", "latency") == (1, 1)
+
+
+def test_any_other_work_is_judged_by_itself() -> None:
+    work = slo("work", objective=0.5)
+    work.record(success=False)
+    assert events("work", "availability") == (0, 1)
+
+
+@pytest.mark.parametrize("objective", [0, 1, 99.9])
+def test_an_objective_is_a_share(objective: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        slo("wrong", objective=objective)
+
+
+def test_a_name_is_one_objective() -> None:
+    slo("twice", objective=0.9)
+    with pytest.raises(ValueError, match="two objectives called twice"):
+        slo("twice", objective=0.99)

@@ -1,0 +1,188 @@
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from opentelemetry import baggage, trace
+from opentelemetry.propagate import inject
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from app import create_app
+from app.config import load_config
+from app.context import current_context
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture
+def service() -> Flask:
+    config = load_config("testing")
+    config.PROPAGATE_EXCEPTIONS = False
+    config.BAGGAGE_ALLOWED = ["tenant"]
+    app = create_app(config)
+
+    @app.get("/things/<int:number>")
+    def thing(number: int) -> dict[str, str]:
+        if not number:
+            raise RuntimeError("no thing")
+        sent: dict[str, str] = {}
+        inject(sent)
+        return {**sent, "trace_id": current_context.trace_id, "span_id": current_context.span_id}
+
+    return app
+
+
+@pytest.fixture
+def client(service: Flask) -> FlaskClient:
+    return service.test_client()
+
+
+def test_a_request_is_a_span_named_by_its_route(
+    client: FlaskClient, spans: InMemorySpanExporter
+) -> None:
+    answer = client.get("/things/7?token=x", headers={"User-Agent": "tests/1"}).get_json()
+    (span,) = spans.get_finished_spans()
+    assert (span.name, span.kind) == ("GET /things/<int:number>", SpanKind.SERVER)
+    assert span.parent is None
+    assert span.context
+    assert f"{span.context.trace_id:032x}" == answer["trace_id"]
+    assert f"{span.context.span_id:016x}" == answer["span_id"]
+    assert span.status.status_code is StatusCode.UNSET
+    assert span.attributes
+    # https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+    assert {name: span.attributes[name] for name in span.attributes if name.startswith("http")} == {
+        "http.request.method": "GET",
+        "http.route": "/things/<int:number>",
+        "http.response.status_code": 200,
+        "http.response.body.size": span.attributes["http.response.body.size"],
+    }
+    assert span.attributes["url.path"] == "/things/7"
+    assert span.attributes["user_agent.original"] == "tests/1"
+    assert "token" not in str(dict(span.attributes))
+
+
+def test_a_fault_is_an_error_of_the_span(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+    problem = client.get("/things/0").get_json()
+    (span,) = spans.get_finished_spans()
+    assert span.context
+    assert problem["trace_id"] == f"{span.context.trace_id:032x}"
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes
+    assert span.attributes["error.type"] == "500"
+    (event,) = span.events
+    assert event.attributes
+    assert event.attributes["exception.message"] == "no thing"
+
+
+def test_a_mistake_of_the_client_is_none(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+    client.get("/nowhere")
+    (span,) = spans.get_finished_spans()
+    assert (span.name, span.status.status_code) == ("GET", StatusCode.UNSET)
+
+
+def test_probes_are_not_traced(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+    for path in ("/health/live", "/__version__", "/docs", "/openapi.json", "/metrics"):
+        client.get(path)
+    assert spans.get_finished_spans() == ()
+
+
+# https://www.w3.org/TR/trace-context/#traceparent-header
+KEPT = {
+    "sampled": f"00-{TRACE}-{PARENT}-01",
+    "a flag of a later version": f"00-{TRACE}-{PARENT}-03",
+    "a later version": f"01-{TRACE}-{PARENT}-01",
+    "a later version with more in it": f"cc-{TRACE}-{PARENT}-01-what-the-future-holds",
+}
+IGNORED = {
+    "empty": "",
+    "no version": f"{TRACE}-{PARENT}-01",
+    "forbidden version": f"ff-{TRACE}-{PARENT}-01",
+    "version in upper case": f"CC-{TRACE}-{PARENT}-01",
+    "trace in upper case": f"00-{TRACE.upper()}-{PARENT}-01",
+    "trace of zeros": f"00-{'0' * 32}-{PARENT}-01",
+    "trace too short": f"00-{TRACE[:-1]}-{PARENT}-01",
+    "trace too long": f"00-{TRACE}a-{PARENT}-01",
+    "trace not in hex": f"00-{'g' * 32}-{PARENT}-01",
+    "parent of zeros": f"00-{TRACE}-{'0' * 16}-01",
+    "parent too short": f"00-{TRACE}-{PARENT[:-1]}-01",
+    "no flags": f"00-{TRACE}-{PARENT}",
+    "flags too long": f"00-{TRACE}-{PARENT}-001",
+    "flags not in hex": f"00-{TRACE}-{PARENT}-.1",
+    "more than version 00 has": f"00-{TRACE}-{PARENT}-01-more",
+    "more than a later version may have": f"cc-{TRACE}-{PARENT}-01.more",
+    "twice": f"00-{TRACE}-{PARENT}-01,00-{TRACE}-{PARENT}-01",
+    "oversize": f"00-{TRACE}-{PARENT}-01" + "-" * 8000,
+}
+
+
+@pytest.mark.parametrize("header", KEPT.values(), ids=KEPT.keys())
+def test_a_trace_goes_on(client: FlaskClient, spans: InMemorySpanExporter, header: str) -> None:
+    client.get("/things/7", headers={"traceparent": header})
+    (span,) = spans.get_finished_spans()
+    assert span.context
+    assert span.parent
+    assert f"{span.context.trace_id:032x}" == TRACE
+    assert f"{span.parent.span_id:016x}" == PARENT
+
+
+@pytest.mark.parametrize("header", IGNORED.values(), ids=IGNORED.keys())
+def test_a_trace_that_is_none_is_ignored(
+    client: FlaskClient, spans: InMemorySpanExporter, header: str
+) -> None:
+    response = client.get("/things/7", headers={"traceparent": header, "tracestate": "a=1"})
+    assert response.status_code == 200
+    (span,) = spans.get_finished_spans()
+    assert span.context
+    assert f"{span.context.trace_id:032x}" != TRACE
+    assert span.parent is None
+    assert "tracestate" not in response.get_json()
+
+
+def test_a_trace_that_is_not_sampled_stays_so(
+    client: FlaskClient, spans: InMemorySpanExporter
+) -> None:
+    answer = client.get("/things/7", headers={"traceparent": f"00-{TRACE}-{PARENT}-00"}).get_json()
+    assert spans.get_finished_spans() == ()
+    assert answer["trace_id"] == TRACE
+    version, trace_id, parent, flags = answer["traceparent"].split("-")
+    assert (version, trace_id, int(flags, 16) & 1) == ("00", TRACE, 0)
+    assert parent == answer["span_id"] != PARENT
+
+
+# https://www.w3.org/TR/trace-context/#tracestate-header
+@pytest.mark.parametrize(
+    ("header", "sent"),
+    [
+        ("congo=t61rcWkgMzE,rojo=00f067aa0ba902b7", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"),
+        ("congo=1, ,rojo=2", "congo=1,rojo=2"),
+        ("Congo=1", None),
+        ("a=1,a=2", None),
+        (",".join(f"m{number}=1" for number in range(33)), None),
+    ],
+    ids=["two members", "an empty member", "upper case", "a member twice", "33 members"],
+)
+def test_the_state_of_a_trace_is_passed_on(
+    client: FlaskClient, header: str, sent: str | None
+) -> None:
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": header}
+    answer = client.get("/things/7", headers=headers).get_json()
+    assert answer["traceparent"].startswith(f"00-{TRACE}-")
+    assert answer.get("tracestate") == sent
+
+
+def test_of_the_baggage_only_what_is_allowed_leaves(client: FlaskClient) -> None:
+    answer = client.get("/things/7", headers={"baggage": "tenant=7,secret=x"}).get_json()
+    assert answer["baggage"] == "tenant=7"
+
+
+def test_nothing_of_a_request_is_left_after_it(client: FlaskClient) -> None:
+    client.get("/things/7", headers={"traceparent": KEPT["sampled"], "baggage": "tenant=7"})
+    assert not trace.get_current_span().get_span_context().is_valid
+    assert baggage.get_all() == {}
+
+
+def test_a_traced_request_is_an_exemplar(client: FlaskClient) -> None:
+    answer = client.get("/things/7").get_json()
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    exposed = client.get("/metrics", headers=accept).text
+    assert f'trace_id="{answer["trace_id"]}"' in exposed
+    assert f'trace_id="{answer["trace_id"]}"' not in client.get("/metrics").text
