@@ -221,7 +221,9 @@ def table(title: str, found: dict[str, dict[str, list[float]]], *, goal: str) ->
     for route, kinds in found.items():
         medians = {kind: statistics.median(values) for kind, values in kinds.items()}
         ratios = [medians[kind] / medians["bare"] for kind in KINDS]
-        print(f"  {route:18}{ratios[0]:10.2f}{ratios[1]:10.2f}{ratios[2]:11.2f}   ({medians['bare']:.0f} bare)")
+        print(
+            f"  {route:18}{ratios[0]:10.2f}{ratios[1]:10.2f}{ratios[2]:11.2f}   ({medians['bare']:.0f} bare)"
+        )
 
 
 def main() -> None:
@@ -249,14 +251,22 @@ def main() -> None:
         if "--in-process" in sys.argv:
             return
         throughput, memory = whole_server(folder, settings)
-        table(f"Requests a second, 2 workers, 16 connections, median of {SERVER_ROUNDS}", throughput, goal=">= 0.9")
+        table(
+            f"Requests a second, 2 workers, 16 connections, median of {SERVER_ROUNDS}",
+            throughput,
+            goal=">= 0.9",
+        )
         bare = statistics.median(memory["bare"])
         for kind in KINDS[1:]:
-            print(f"Memory of a worker, {kind}: {statistics.median(memory[kind]) / bare:.2f} of bare ({bare:.0f} MB)")
+            print(
+                f"Memory of a worker, {kind}: {statistics.median(memory[kind]) / bare:.2f} of bare ({bare:.0f} MB)"
+            )
         started = starts(folder, settings)
         baseline = statistics.median(started["baseline"])
         for kind in ("wsgi", "assembled"):
-            print(f"Start, {kind}: {statistics.median(started[kind]) / baseline:.2f} of Flask and SQLAlchemy ({baseline:.2f} s)")
+            print(
+                f"Start, {kind}: {statistics.median(started[kind]) / baseline:.2f} of Flask and SQLAlchemy ({baseline:.2f} s)"
+            )
 
 
 PLAIN = """import os

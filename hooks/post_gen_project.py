@@ -50,7 +50,17 @@ PIECES = [
     {
         "keep": {"tracing": ["opentelemetry"]},
         "paths": ["app/observability/tracing", "tests/observability/tracing"],
-        "words": ["opentelemetry", "otel", "otlp", "tracing", "traces", "trace_", "traceparent", "span", "baggage"],
+        "words": [
+            "opentelemetry",
+            "otel",
+            "otlp",
+            "tracing",
+            "traces",
+            "trace_",
+            "traceparent",
+            "span",
+            "baggage",
+        ],
     },
     {
         "keep": {"tracing": ["opentelemetry"], "database": ["postgresql", "mysql"]},

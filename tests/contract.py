@@ -41,6 +41,10 @@ def check(ask: Ask) -> int:
     ready = get("/health/ready")
     assert (ready.status, ready.json["status"]) == (200, "ready")
     assert set(ready.json["checks"].values()) <= {"ok"}
+    heartbeat = get("/__heartbeat__")
+    assert (heartbeat.status, heartbeat.json["checks"]) == (200, ready.json["checks"])
+    assert get("/__lbheartbeat__").status == 200
+    assert set(get("/__version__").json) >= {"source", "version", "commit", "build"}
     assert get("/docs").status == 200
     assert get("/nowhere").status == 404
     assert request("POST", "/health/live").status == 405

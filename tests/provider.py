@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Provider(ThreadingHTTPServer):
-    """Keeps each charge under its Idempotency-Key; `charges` maps orders to the charges made for them."""
+    """Keeps each charge under its Idempotency-Key; `charges` maps orders to the charges made for them, `headers` are as sent."""
 
     daemon_threads = True
 
@@ -16,6 +16,7 @@ class Provider(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.answers: dict[str, str] = {}
         self.charges: dict[str, list[str]] = {}
+        self.headers: list[dict[str, str]] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -34,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Provider
 
     def do_POST(self) -> None:
+        self.server.headers.append(dict(self.headers))
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         answer = {"id": self.server.charge(self.headers["Idempotency-Key"], body["order"])}
         content = json.dumps(answer).encode()

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -68,6 +69,13 @@ def request(
     with contextlib.suppress(ValueError):
         return contract.Answer(response.status, dict(response.getheaders()), json.loads(text))
     return contract.Answer(response.status, dict(response.getheaders()), None)
+
+
+def fetch(port: int, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The text that is found there; raises when it is not."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers))
+    with urllib.request.urlopen(asked, timeout=10) as response:
+        return response.read().decode()
 
 
 def production(folder: Path) -> dict[str, str]:

@@ -186,7 +186,9 @@ def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_prope
     assert {row.status for row in rows} == {"paid"}
 
 
-def kill_workers(server: servers.Server, seconds: float, chance: random.Random, faults: dict[str, int]) -> None:
+def kill_workers(
+    server: servers.Server, seconds: float, chance: random.Random, faults: dict[str, int]
+) -> None:
     """SIGKILL a worker about once a second."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

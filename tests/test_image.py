@@ -21,6 +21,7 @@ from tests import contract, harness, servers
 from tests.provider import Provider
 
 TAG = "template-test"
+COMMIT = "0123456789abcdef"
 BUILD = os.environ.get("IMAGE_BUILD")
 RUN = os.environ.get("IMAGE_RUN")
 
@@ -59,7 +60,8 @@ def image(tmp_path_factory):
     """The image of the default service."""
     answers = harness.default()
     folder = harness.write(harness.render(answers), tmp_path_factory.mktemp("image"))
-    build = [BUILD, str(folder), TAG] if BUILD else ["docker", "build", "-t", TAG, str(folder)]
+    build = [BUILD, str(folder), TAG] if BUILD else ["docker", "build", str(folder), "-t", TAG]
+    build += ["--build-arg", f"COMMIT={COMMIT}"]
     result = subprocess.run(build, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return folder
@@ -82,6 +84,7 @@ def test_it_holds_what_runs_and_nothing_that_its_user_may_write():
         "gunicorn.conf.py",
         "migrations",
         "pyproject.toml",
+        "version.json",
         "wsgi.py",
     }
     places = ("/tmp", "/var/tmp", "/dev", "/run/lock", "/var/lock")
@@ -115,6 +118,7 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
     log = tmp_path / "log"
     with servers.database(os.environ["POSTGRESQL_URL"]) as url:
         settings = {**servers.production(image), "DATABASE_URL": url, "PORT": str(port)}
+        settings["METRICS_PORT"] = str(servers.free_port())
         if "PAYMENTS_URL" in settings:
             settings["PAYMENTS_URL"] = Provider().url
         migrated = subprocess.run(
@@ -126,6 +130,9 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
         try:
             wait_until_live(port, process, log)
             assert contract.check(asking(port)) > 6
+            built = {"source": "", "version": "0.1.0", "commit": COMMIT, "build": ""}
+            assert servers.request(port, "GET", "/__version__").json == built
+            assert "service_build_info" in servers.fetch(int(settings["METRICS_PORT"]), "/metrics")
 
             dockerfile = (image / "Dockerfile").read_text()
             probe = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", dockerfile, re.MULTILINE)[1])

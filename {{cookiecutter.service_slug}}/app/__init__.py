@@ -2,6 +2,9 @@
 
 from flask import Flask
 
+# Before anything declares a metric: it says where their values are kept.
+from app.observability import init_observability  # isort: skip
+
 from app.config import Config, load_config
 from app.context import init_context
 {% if cookiecutter.database != "none" %}
@@ -11,7 +14,6 @@ from app.docs import init_docs
 from app.errors import init_errors
 from app.extensions import api
 from app.health import init_health
-from app.observability import init_observability
 {% if cookiecutter.example %}
 from app.orders.routes import orders
 {% endif %}
