@@ -95,6 +95,8 @@ class Server:
     def __init__(self, folder: Path, log: Path, target: str, **settings: str) -> None:
         self.port = int(settings.pop("PORT", 0)) or free_port()
         self.log = log
+        if settings.get("APP_ENV") == "production":
+            settings.setdefault("METRICS_PORT", str(free_port()))
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["gunicorn", target],

@@ -57,12 +57,13 @@ class Service(Flask):
         if request is None:
             return super().create_url_adapter(None)
         request.trusted_hosts = self.config["TRUSTED_HOSTS"]
-        return self.url_map.bind(
-            request.host,
+        return MapAdapter(
+            self.url_map,
+            server_name=request.host,
             script_name=request.root_path,
             subdomain="",
             url_scheme=request.scheme,
-            default_method=request.method,
             path_info=request.path,
+            default_method=request.method,
             query_args=request.query_string.decode("latin-1"),
         )

@@ -62,7 +62,7 @@ class JsonFormatter(MozlogFormatter):
         if record.exc_info:
             fields["traceback"] = "".join(traceback.format_exception(*record.exc_info))
         shown = {name: show(name, value) for name, value in fields.items()}
-        return encode({**line, "Fields": shown}).decode()
+        return encode({**line, "Fields": shown}).decode().rstrip()
 
     def summarise(self, context: RequestContext) -> bytes:
         """Return the line of a request, made of its record alone."""
@@ -90,7 +90,7 @@ class JsonFormatter(MozlogFormatter):
                     "status": context.status,
                     "bytes": context.size,
                     **context.ids(),
-                    **context.fields,
+                    **{name: show(name, value) for name, value in context.fields.items()},
                 },
             }
         )
@@ -104,11 +104,11 @@ def show(name: str, value: Any) -> Any:
 
 
 def encode(line: dict[str, Any]) -> bytes:
-    """Return `line` as JSON; what has no form in JSON is shown as Python does."""
+    """Return `line` as JSON, and its end; what has no form in JSON is shown as Python does."""
     try:
-        return orjson.dumps(line, repr, orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(line, repr, orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # an integer beyond 64 bits, or text that UTF-8 cannot hold
-        return json.dumps(line, default=repr).encode()
+        return f"{json.dumps(line, default=repr)}\n".encode()
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -128,7 +128,7 @@ class ConsoleFormatter(logging.Formatter):
         now = time.strftime("%H:%M:%S")
         said = f"{context.method} {quote(context.path)} {context.status}"
         line = f"{now} INFO     {said} {context.duration * 1000:.1f} ms {context.request_id}"
-        return self.paint(line, "31" if context.status >= 500 else "36").encode()
+        return f"{self.paint(line, '31' if context.status >= 500 else '36')}\n".encode()
 
     def paint(self, line: str, colour: str | None) -> str:
         return f"\033[{colour}m{line}\033[0m" if colour and self.colours else line
@@ -148,12 +148,11 @@ class LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.write(self.format(record).encode(errors="backslashreplace"))
+            self.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
         except Exception:  # a message that does not fit its arguments
             self.handleError(record)
 
     def write(self, line: bytes) -> None:
-        line += b"\n"
         try:
             while line:
                 line = line[os.write(self.descriptor, line) :]
