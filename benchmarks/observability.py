@@ -54,7 +54,7 @@ def environ(method, path):
     made = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x", "SERVER_PORT": "80",
             "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr, "wsgi.version": (1, 0),
             "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False, "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": "x", "HTTP_USER_AGENT": "benchmark", "HTTP_ACCEPT": "*/*"}
+            "HTTP_HOST": "localhost", "HTTP_USER_AGENT": "benchmark", "HTTP_ACCEPT": "*/*"}
     if method == "POST":
         made |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
     else:

@@ -29,6 +29,8 @@ def check(ask: Ask) -> int:
     def request(method: str, path: str, body: Any = None, headers: Any = None) -> Answer:
         answer = ask(method, path, body, headers or {})
         assert answer.headers.get("X-Request-ID"), path
+        assert answer.headers.get("X-Content-Type-Options") == "nosniff", path
+        assert "Server" not in answer.headers, path
         assert answer.status < 500, (path, answer)
         if answer.status >= 400:
             assert answer.headers["Content-Type"] == "application/problem+json", path

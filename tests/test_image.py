@@ -147,7 +147,7 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
 
             body = json.dumps(contract.ORDER).encode()
             with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
-                head = f"POST /orders/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                head = f"POST /orders/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                 client.sendall(head.encode() + body[:10])
                 time.sleep(0.5)
                 started = time.monotonic()

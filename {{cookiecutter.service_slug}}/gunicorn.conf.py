@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging
+from gunicorn.http import wsgi
 
 
 def remove(folder: str, owner: int) -> None:
@@ -85,6 +86,16 @@ class Logger(glogging.Logger):  # type: ignore[misc]
 
 
 logger_class = Logger
+
+
+class Response(wsgi.Response):  # type: ignore[misc]
+    """Does not tell what serves it."""
+
+    def default_headers(self) -> list[str]:
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+
+wsgi.Response = Response
 
 metrics_socket = None
 if server.METRICS_PORT:

@@ -11,6 +11,7 @@ from app.context import init_context
 from app.database import init_database
 {% endif %}
 from app.docs import init_docs
+from app.edge import init_edge
 from app.errors import init_errors
 from app.extensions import api
 from app.health import init_health
@@ -31,6 +32,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     init_context(app)
     init_observability(app)
+    init_edge(app)
     init_errors(app)
     init_health(app)
     {% if cookiecutter.database != "none" %}

@@ -5,12 +5,13 @@ Kubernetes secrets), or, in development alone, from `.env`. See https://12factor
 """
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from environs import EnvValidationError, FileAwareEnv, validate
+from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
 {% if cookiecutter.database != "none" %}
 from app.database.engine import engine_options, read_url
@@ -55,6 +56,9 @@ class Config:
         {% if cookiecutter.example %}
         self.PAYMENTS_URL = self.read_required(env, "PAYMENTS_URL", "")
         {% endif %}
+        self.TRUSTED_HOSTS = self.read_hosts(env)
+        self.TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
+        self.CORS_ORIGINS: list[str] = env.list("CORS_ORIGINS", [], validate=are_origins)
         self.MAX_CONTENT_LENGTH = env.int(
             "MAX_CONTENT_LENGTH", 1024 * 1024, validate=validate.Range(min=1)
         )
@@ -79,6 +83,12 @@ class Config:
         return env.str(name, validate=validate.Length(min=1))
 
     {% endif %}
+    def read_hosts(self, env: FileAwareEnv) -> list[str] | None:
+        """Return the hosts that requests may be for; None, in development, where any may be."""
+        if self.SECRETS_REQUIRED:
+            return env.list("TRUSTED_HOSTS", validate=validate.Length(min=1))
+        return env.list("TRUSTED_HOSTS", []) or None
+
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
         """Return the secret called `name`; None, and a fault noted, where it will not do."""
         if not self.SECRETS_REQUIRED:
@@ -133,6 +143,13 @@ class LogConfig:
             "json" if environment == "production" else "console",
             validate=validate.OneOf(["json", "console"]),
         )
+
+
+def are_origins(origins: list[str]) -> None:
+    """Raise `ValidationError` for what is no origin (RFC 6454), such as a URL with a path, or `*`."""
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/*\s]+", origin):
+            raise ValidationError(f"Not an origin: {origin!r}.")
 
 
 def read_threads(env: FileAwareEnv) -> int:

@@ -126,6 +126,8 @@ class RequestContextMiddleware:
 
     def __init__(self, wsgi_app: "WSGIApplication") -> None:
         self.wsgi_app = wsgi_app
+        # Of every response that has none of the name.
+        self.headers: dict[str, str] = {}
         self.openers: list[View] = []
         self.closers: list[View] = []
 
@@ -157,7 +159,9 @@ class RequestContextMiddleware:
             if request is not None and request.url_rule is not None:
                 context.route = request.url_rule.rule
                 context.endpoint = request.url_rule.endpoint
-            return start_response(status, headers + ids, *exc_info)
+            own = {name for name, _ in headers}
+            added = [(name, self.headers[name]) for name in self.headers if name not in own]
+            return start_response(status, headers + added + ids, *exc_info)
 
         try:
             body = self.wsgi_app(environ, start_with_ids)

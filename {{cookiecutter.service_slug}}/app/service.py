@@ -10,6 +10,8 @@ from werkzeug.routing import MapAdapter
 
 View = TypeVar("View")
 
+PROBES = ("/health/", "/__lbheartbeat__", "/__heartbeat__")
+
 
 class OrjsonProvider(DefaultJSONProvider):
     """Flask's JSON, made by orjson."""
@@ -56,7 +58,9 @@ class Service(Flask):
         """Route by the path alone; Flask would parse the host three times, for routes by host."""
         if request is None:
             return super().create_url_adapter(None)
-        request.trusted_hosts = self.config["TRUSTED_HOSTS"]
+        # Probes and load balancers ask by address.
+        if not request.path.startswith(PROBES):
+            request.trusted_hosts = self.config["TRUSTED_HOSTS"]
         return MapAdapter(
             self.url_map,
             server_name=request.host,

@@ -62,9 +62,9 @@ def production() -> dict[str, str]:
     """What production must be given."""
 {% if cookiecutter.example %}
     payments = {"PAYMENTS_URL": "https://payments.example"}
-    return {"SECRET_KEY": "k" * 32, "DATABASE_URL": "sqlite://", **payments}
+    return {**REQUIRED, "DATABASE_URL": "sqlite://", **payments}
 {% else %}
-    return {"SECRET_KEY": "k" * 32, "DATABASE_URL": "sqlite://"}
+    return {**REQUIRED, "DATABASE_URL": "sqlite://"}
 {% endif %}
 {% else %}
 from collections.abc import Iterator
@@ -88,9 +88,9 @@ def app() -> Flask:
 def production() -> dict[str, str]:
     """What production must be given."""
 {% if cookiecutter.example %}
-    return {"SECRET_KEY": "k" * 32, "PAYMENTS_URL": "https://payments.example"}
+    return {**REQUIRED, "PAYMENTS_URL": "https://payments.example"}
 {% else %}
-    return {"SECRET_KEY": "k" * 32}
+    return dict(REQUIRED)
 {% endif %}
 {% endif %}
 
@@ -103,6 +103,8 @@ class Client(FlaskClient):
 
 
 Flask.test_client_class = Client
+
+REQUIRED = {"SECRET_KEY": "k" * 32, "TRUSTED_HOSTS": "localhost"}
 
 
 @pytest.fixture

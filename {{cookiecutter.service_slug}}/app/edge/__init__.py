@@ -1,0 +1,29 @@
+"""What stands between the service and the world: whom it believes, and what it lets a browser do."""
+
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.edge.headers import security_headers
+
+# What a page of another origin may read beside the body.
+EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+
+
+def init_edge(app: Flask) -> None:
+    """Guard the application."""
+    app.extensions["request_context"].headers = security_headers(app)
+    if app.config["CORS_ORIGINS"]:
+        CORS(app, origins=app.config["CORS_ORIGINS"], expose_headers=EXPOSED)
+    if app.config["TRUSTED_PROXIES"]:
+        believe_proxies(app, app.config["TRUSTED_PROXIES"])
+
+
+def believe_proxies(app: Flask, hops: int) -> None:
+    """Take the client's address, the scheme and the host from what the nearest `hops` proxies say.
+
+    Each appends to X-Forwarded-*: what stands further left, a client can have made up.
+    """
+    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+    )

@@ -1,0 +1,34 @@
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import load_config
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/openapi.json", "/nowhere"])
+def test_every_response_carries_them(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_response_of_its_own_mind_keeps_its_own(client: FlaskClient) -> None:
+    assert client.get("/docs").headers.getlist("Content-Security-Policy") != [
+        "default-src 'none'; frame-ancestors 'none'"
+    ]
+    asset = client.get("/docs/swagger-ui/swagger-ui.css")
+    assert asset.headers.getlist("Cache-Control") == ["public, max-age=86400"]
+
+
+def test_https_is_for_good_in_production_alone(
+    client: FlaskClient, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Strict-Transport-Security" not in client.get("/health/live").headers
+    for name, value in production.items():
+        monkeypatch.setenv(name, value)
+    deployed = create_app(load_config("production")).test_client()
+    assert "max-age=" in deployed.get("/health/live").headers["Strict-Transport-Security"]
