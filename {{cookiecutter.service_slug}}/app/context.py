@@ -40,8 +40,6 @@ class RequestContext:
     {% endif %}
     user_id = ""
     is_recorded = True
-    # What leads from a metric to this request, where something does.
-    exemplar: dict[str, str] | None = None
 
     # Known once it is answered: the route's template ("" where none matched), bytes, seconds.
     route = ""
@@ -159,9 +157,9 @@ class RequestContextMiddleware:
             if request is not None and request.url_rule is not None:
                 context.route = request.url_rule.rule
                 context.endpoint = request.url_rule.endpoint
-            own = {name for name, _ in headers}
-            added = [(name, self.headers[name]) for name in self.headers if name not in own]
-            return start_response(status, headers + added + ids, *exc_info)
+            add_missing(headers, self.headers)
+            headers += ids
+            return start_response(status, headers, *exc_info)
 
         try:
             body = self.wsgi_app(environ, start_with_ids)
@@ -177,6 +175,14 @@ class RequestContextMiddleware:
         for view in self.closers:
             view(context)
         _context.set(None)
+
+
+def add_missing(headers: list[tuple[str, str]], defaults: dict[str, str]) -> None:
+    """Add each of `defaults` that `headers` has no header of."""
+    for name, _ in headers:
+        if name in defaults:
+            defaults = {other: defaults[other] for other in defaults if other != name}
+    headers += defaults.items()
 
 
 class RecordedBody:

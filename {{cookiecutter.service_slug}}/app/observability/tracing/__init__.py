@@ -3,10 +3,11 @@
 from flask import Flask, got_request_exception
 
 from app.context import on_close, on_open
+from app.observability.metrics import annotators
 {% if cookiecutter.database != "none" %}
 from app.observability.tracing.database import trace_statements
 {% endif %}
-from app.observability.tracing.exemplars import init_exemplars
+from app.observability.tracing.exemplars import annotate
 from app.observability.tracing.provider import get_tracer, init_provider, stop_tracing
 from app.observability.tracing.requests import RequestSpans, record_exception
 
@@ -20,7 +21,8 @@ def init_tracing(app: Flask) -> None:
     on_open(app, spans.open)
     on_close(app, spans.close)
     got_request_exception.connect(record_exception, app)
-    init_exemplars(app)
+    if annotate not in annotators:
+        annotators.append(annotate)
     {% if cookiecutter.database != "none" %}
     trace_statements()
     {% endif %}

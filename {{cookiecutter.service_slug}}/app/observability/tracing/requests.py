@@ -18,6 +18,7 @@ from opentelemetry.trace import (
 )
 
 from app.context import RequestContext
+from app.observability.tracing import exemplars
 from app.observability.tracing.propagation import EnvironGetter, header_key
 from app.observability.tracing.provider import get_tracer, may_sample, start_trace
 
@@ -49,8 +50,6 @@ class RequestSpans:
         named = span.get_span_context()
         context.trace_id = f"{named.trace_id:032x}"
         context.span_id = f"{named.span_id:016x}"
-        if named.trace_flags.sampled:
-            context.exemplar = {"trace_id": context.trace_id, "span_id": context.span_id}
 
     def start(self, context: RequestContext, parent: Context) -> Span:
         if parent is NO_PARENT:
@@ -66,6 +65,8 @@ class RequestSpans:
             return
         span, token = context.environ.pop(SPAN)
         detach(token)
+        if span.get_span_context().trace_flags.sampled:
+            exemplars.keep(context)
         if span.is_recording():
             span.update_name(f"{context.method} {context.route}".rstrip())
             span.set_attributes(describe(context))
