@@ -34,7 +34,7 @@ ASSEMBLY = [
     "prometheus-flask-exporter",
 ]
 SECONDS = 2
-SERVER_ROUNDS = 11
+SERVER_ROUNDS = 7
 STARTS = 5
 
 # Runs in the service's folder: builds an application, then times requests to it, as told.
