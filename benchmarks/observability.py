@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.wrk import CONNECTIONS, wrk
 from tests import contract, harness, servers
 from tests.collector import Collector
 from tests.provider import Provider
@@ -160,21 +161,6 @@ def serving(kind: str, folder: Path, settings: dict[str, str]) -> Iterator[serve
         shutil.rmtree(metrics)
 
 
-UNITS = {"us": 1e-3, "ms": 1, "s": 1e3}
-
-
-def wrk(port: int, path: str, script: Path | None = None) -> tuple[float, float]:
-    """Requests a second, and the 99th percentile in ms; raises when any was not a 2xx."""
-    command = ["wrk", "-t2", "-c16", "--latency", f"-d{SECONDS}s", *(["-s", str(script)] if script else [])]
-    result = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
-    )
-    assert "Non-2xx" not in result.stdout, result.stdout
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", result.stdout)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", result.stdout)
-    return float(rate[1]), float(p99[1]) * UNITS[p99[2]]
-
-
 def collectors(folder: Path, settings: dict[str, str]) -> dict[str, list[tuple[float, float]]]:
     """Requests a second and their 99th percentile with every request traced, by what becomes of the spans."""
     urls = {
@@ -188,7 +174,7 @@ def collectors(folder: Path, settings: dict[str, str]) -> dict[str, list[tuple[f
             traced = {**settings, "OTEL_EXPORTER_OTLP_ENDPOINT": url, "TRACES_SAMPLE_RATIO": "1"}
             with serving("served", folder, traced) as server:
                 location = server.ask("POST", "/orders/", contract.ORDER).headers["Location"]
-                found[state].append(wrk(server.port, location))
+                found[state].append(wrk(server.port, location, SECONDS))
     return found
 
 
@@ -205,9 +191,9 @@ def whole_server(folder: Path, settings: dict[str, str]) -> tuple[dict, dict[str
         for kind in KINDS:
             with serving(kind, folder, settings) as server:
                 location = server.ask("POST", "/orders/", contract.ORDER).headers["Location"]
-                found["GET /hello"][kind].append(wrk(server.port, "/hello")[0])
-                found["GET /orders/{id}"][kind].append(wrk(server.port, location)[0])
-                found["POST /orders/"][kind].append(wrk(server.port, "/orders/", script)[0])
+                found["GET /hello"][kind].append(wrk(server.port, "/hello", SECONDS)[0])
+                found["GET /orders/{id}"][kind].append(wrk(server.port, location, SECONDS)[0])
+                found["POST /orders/"][kind].append(wrk(server.port, "/orders/", SECONDS, script)[0])
                 memory[kind].append(statistics.mean(map(proportional_memory, server.workers())))
     return found, memory
 
@@ -281,7 +267,7 @@ def main() -> None:
             return
         throughput, memory = whole_server(folder, settings)
         table(
-            f"Requests a second, 2 workers, 16 connections, median of {SERVER_ROUNDS}",
+            f"Requests a second, 2 workers, {CONNECTIONS} connections, median of {SERVER_ROUNDS}",
             throughput,
             statistics.median,
             goal=">= 0.9",

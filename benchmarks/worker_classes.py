@@ -5,21 +5,19 @@ Needs gevent beside what the suite needs.
 """
 
 import importlib.util
-import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+from benchmarks.wrk import CONNECTIONS, wrk
 from tests import contract, harness, servers
 
 ROUNDS = 3
 SECONDS = 3
-CONNECTIONS = 16
 
 CLASSES = {
     "sync": "worker_class = 'sync'\nthreads = 1\n",  # with more, gunicorn would take gthread
@@ -37,18 +35,6 @@ def slow():
     time.sleep(0.1)
     return {}
 """
-
-
-def wrk(port: int, path: str) -> float:
-    """Requests a second; raises when any was not a 2xx."""
-    result = subprocess.run(
-        ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", f"http://127.0.0.1:{port}{path}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "Non-2xx" not in result.stdout, result.stdout
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", result.stdout)[1])
 
 
 def probe_latency(server: servers.Server) -> float:
@@ -77,18 +63,20 @@ def main() -> None:
         folders = {}
         for name, lines in CLASSES.items():
             tree = harness.render(answers)
-            tree["gunicorn.conf.py"] += f"\naccesslog = None\n{lines}".encode()
+            tree["gunicorn.conf.py"] += f"\n{lines}".encode()
             tree["slow.py"] = SLOW.encode()
             folders[name] = harness.write(tree, Path(scratch, name))
             servers.run(folders[name], "flask", "db", "upgrade")
         for _ in range(ROUNDS):
             for name, folder in folders.items():
-                with servers.serving(folder, Path(scratch, "log"), "slow:application") as server:
+                with servers.serving(
+                    folder, Path(scratch, "log"), "slow:application", LOG_LEVEL="ERROR"
+                ) as server:
                     location = server.ask("POST", "/orders/", contract.ORDER).headers["Location"]
                     measured = {
-                        "GET /health/live": wrk(server.port, "/health/live"),
-                        "GET /orders/{id}": wrk(server.port, location),
-                        "GET /slow (100 ms)": wrk(server.port, "/slow"),
+                        "GET /health/live": wrk(server.port, "/health/live", SECONDS)[0],
+                        "GET /orders/{id}": wrk(server.port, location, SECONDS)[0],
+                        "GET /slow (100 ms)": wrk(server.port, "/slow", SECONDS)[0],
                         "probe, ms": probe_latency(server),
                     }
                 for what, value in measured.items():

@@ -2,13 +2,14 @@
 
 import gzip
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from tests.listener import Listener, ListenerHandler
 
 KINDS = {1: "internal", 2: "server", 3: "client"}
 
@@ -27,21 +28,14 @@ class Span(NamedTuple):
     resource: dict[str, Any]
 
 
-class Collector(ThreadingHTTPServer):
+class Collector(Listener):
     """Listens on a port of its own; with `hangs` it takes requests and never answers."""
 
-    daemon_threads = True
-
     def __init__(self, *, hangs: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
         self.hangs = hangs
         self.asked = 0
         self.spans: list[Span] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Handler)
 
     def trace(self, trace_id: str) -> list[Span]:
         return [span for span in self.spans if span.trace_id == trace_id]
@@ -51,11 +45,11 @@ def attributes(pairs: Any) -> dict[str, Any]:
     return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in pairs}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(ListenerHandler):
     server: Collector
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.read_body()
         self.server.asked += 1
         if self.server.hangs:
             threading.Event().wait()
@@ -79,12 +73,4 @@ class Handler(BaseHTTPRequestHandler):
                             attributes(resource.resource.attributes),
                         )
                     )
-        content = ExportTraceServiceResponse().SerializeToString()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-protobuf")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing of each request."""
+        self.answer(200, "application/x-protobuf", ExportTraceServiceResponse().SerializeToString())

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -47,6 +46,19 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **changes}
 
 
+def exchange(
+    port: int, method: str, path: str, content: str | bytes | None, headers: Mapping[str, str], timeout: float
+) -> tuple[int, dict[str, str], bytes]:
+    """Ask over HTTP; return the status, the headers and the body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, content, dict(headers))
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()
+
+
 def request(
     port: int,
     method: str,
@@ -57,25 +69,19 @@ def request(
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> contract.Answer:
     """Ask over HTTP; bytes are sent as they are, anything else as JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     sent = {**headers, **({} if body is None else {"Content-Type": "application/json"})}
     content = body if body is None or isinstance(body, bytes) else json.dumps(body)
-    try:
-        connection.request(method, path, content, sent)
-        response = connection.getresponse()
-        text = response.read()
-    finally:
-        connection.close()
+    status, received, text = exchange(port, method, path, content, sent, timeout)
     with contextlib.suppress(ValueError):
-        return contract.Answer(response.status, dict(response.getheaders()), json.loads(text))
-    return contract.Answer(response.status, dict(response.getheaders()), None)
+        return contract.Answer(status, received, json.loads(text))
+    return contract.Answer(status, received, None)
 
 
 def fetch(port: int, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> str:
     """The text that is found there; raises when it is not."""
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers))
-    with urllib.request.urlopen(asked, timeout=10) as response:
-        return response.read().decode()
+    status, _, text = exchange(port, "GET", path, None, headers, timeout=10)
+    assert status == 200, (path, status)
+    return text.decode()
 
 
 def production(folder: Path) -> dict[str, str]:

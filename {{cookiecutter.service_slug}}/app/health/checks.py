@@ -48,16 +48,18 @@ class CheckRunner:
             for name in get_checks()
         }
         outcomes: SimpleQueue[tuple[str, list[CheckMessage]]] = SimpleQueue()
+        started = 0
         for name, check in get_checks().items():
             if name in self.running and self.running[name].is_alive():
-                continue  # it still hangs from the last time: do not pile up threads
+                continue  # it still hangs from the last time: neither pile up threads nor wait again
+            started += 1
             arguments = (self.run_one, name, check, outcomes)
             # A daemon: a check that hangs must not keep the worker from stopping.
             self.running[name] = Thread(target=copy_context().run, args=arguments, daemon=True)
             self.running[name].start()
         deadline = time.monotonic() + timeout
         try:
-            for _ in get_checks():
+            for _ in range(started):
                 name, messages = outcomes.get(timeout=max(0, deadline - time.monotonic()))
                 found[name] = messages
         except Empty:
