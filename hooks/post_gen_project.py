@@ -28,6 +28,49 @@ PIECES = [
         "words": ["mysql", "mariadb"],
     },
     {
+        "keep": {"auth": ["jwt", "session"]},
+        "paths": ["app/auth", "tests/auth"],
+        "words": ["app.auth", "app/auth", "identity", "unauthorized", "init_auth", "insufficient_scope"],
+    },
+    {
+        "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
+        "paths": ["app/auth/users", "migrations/versions/0002_create_users.py", "tests/auth/users"],
+        "words": ["argon2", "login", "log_in", "logout", "users", "registration", "email"],
+    },
+    {
+        "keep": {"auth": ["jwt"]},
+        "paths": ["app/auth/tokens", "tests/auth/tokens"],
+        "words": ["jwt", "bearer_", "access_token", "at\\+jwt"],
+    },
+    {
+        "keep": {"auth": ["jwt"], "database": ["postgresql", "mysql"]},
+        "paths": [
+            "app/auth/issuer",
+            "migrations/versions/0004_create_token_families.py",
+            "tests/auth/issuer",
+        ],
+        "words": ["refresh_token", "revocation", "token_famil"],
+    },
+    {
+        "keep": {"auth": ["jwt"], "database": ["none"]},
+        "paths": ["app/auth/resource_server", "tests/auth/resource_server"],
+        "words": ["jwks_url", "resource_server"],
+    },
+    {
+        "keep": {"auth": ["session"]},
+        "paths": [
+            "app/auth/session",
+            "migrations/versions/0004_create_login_sessions.py",
+            "tests/auth/session",
+        ],
+        "words": ["csrf", "flask_login", "flask-login", "login_session", "session_cookie"],
+    },
+    {
+        "keep": {"auth": ["jwt", "none"]},
+        "paths": ["app/sessionless.py", "tests/test_sessionless.py"],
+        "words": [],
+    },
+    {
         "keep": {"example": [True]},
         "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
         "words": ["order", "pricing", "currency", "payment", "idempoten"],
@@ -35,17 +78,32 @@ PIECES = [
     {
         "keep": {"example": [True], "database": ["postgresql", "mysql"]},
         "paths": [
+            "app/orders/changes.py",
             "app/orders/checkout.py",
             "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/pagination.py",
             "app/orders/service.py",
-            "migrations/versions",
+            "migrations/versions/0001_create_orders.py",
             "tests/orders/test_change_order.py",
             "tests/orders/test_checkout.py",
             "tests/orders/test_list_orders.py",
         ],
         "words": [],
+    },
+    {
+        "keep": {"example": [True], "auth": ["jwt", "session"]},
+        "paths": ["tests/orders/conftest.py", "tests/orders/test_owners.py"],
+        "words": [],
+    },
+    {
+        "keep": {
+            "example": [True],
+            "auth": ["jwt", "session"],
+            "database": ["postgresql", "mysql"],
+        },
+        "paths": ["migrations/versions/0003_give_orders_owners.py", "tests/orders/test_access.py"],
+        "words": ["owner_id"],
     },
     {
         "keep": {"tracing": ["opentelemetry"]},

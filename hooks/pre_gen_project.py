@@ -41,6 +41,19 @@ RULES = [
     ("owner", is_plain_text, PLAIN),
 ]
 
+# Answers that cannot go together, and the way out.
+CONFLICTS = [
+    (
+        {"auth": "session", "database": "none"},
+        "sessions are kept in a database. Choose one, or auth jwt or none",
+    ),
+]
+
 for key, holds, rule in RULES:
     if not holds(ANSWERS[key]):
         sys.exit(f"{key} {rule}. It is {ANSWERS[key]!r}.")
+
+for answers, reason in CONFLICTS:
+    if answers.items() <= ANSWERS.items():
+        named = " and ".join(f"{key} {answer}" for key, answer in answers.items())
+        sys.exit(f"{named} cannot go together: {reason}.")

@@ -5,6 +5,9 @@ from flask import Flask
 # Before anything declares a metric: it says where their values are kept.
 from app.observability import init_observability  # isort: skip
 
+{% if cookiecutter.auth != "none" %}
+from app.auth import init_auth
+{% endif %}
 from app.config import Config, load_config
 from app.context import init_context
 {% if cookiecutter.database != "none" %}
@@ -41,6 +44,9 @@ def create_app(config: Config | None = None) -> Flask:
 
     # The API: its resources, one line each, and the documentation made from them.
     api.init_app(app, spec_kwargs={"version": __version__})
+    {% if cookiecutter.auth != "none" %}
+    init_auth(app)
+    {% endif %}
     {% if cookiecutter.example %}
     api.register_blueprint(orders)
     {% endif %}

@@ -12,6 +12,9 @@ from webargs.flaskparser import FlaskParser, is_json_request
 
 from app.errors import PROBLEM_JSON, ProblemSchema, handle_http_exception
 
+# Levels of lists and objects in a body.
+MAX_DEPTH = 32
+
 
 class JSONParser(FlaskParser):
     """Reads a JSON body (RFC 8259) with its numbers exact: a price never becomes a float."""
@@ -21,10 +24,22 @@ class JSONParser(FlaskParser):
         if not is_json_request(req):
             abort(415, message="Send the body as application/json.")
         try:
-            return json.loads(req.get_data(), parse_float=Decimal, parse_constant=reject_constant)
+            body = json.loads(req.get_data(), parse_float=Decimal, parse_constant=reject_constant)
+            if is_deeper(body, MAX_DEPTH):
+                raise RecursionError
+            return body
         # Not JSON, not UTF-8, an integer or an exponent beyond all bounds, nested too deep.
         except (ValueError, ArithmeticError, RecursionError):
             abort(400, message="The body is not valid JSON.")
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether `value` has lists and objects in each other, more than so many levels of them."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return levels == 0 or any(is_deeper(item, levels - 1) for item in value)
 
 
 def reject_constant(name: str) -> NoReturn:

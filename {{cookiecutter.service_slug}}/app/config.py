@@ -5,18 +5,21 @@ Kubernetes secrets), or, in development alone, from `.env`. See https://12factor
 """
 
 import os
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import {{ "Any, " if cookiecutter.example else "" }}TypeVar, cast
 
-from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
+from environs import EnvValidationError, FileAwareEnv, validate
 
+{% if cookiecutter.auth != "none" %}
+from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_server" if cookiecutter.database == "none" else "issuer" }}.settings import read_auth
+{% endif %}
 {% if cookiecutter.database != "none" %}
 from app.database.engine import engine_options, read_url
-
 {% endif %}
+from app.edge.settings import read_edge
+
 T = TypeVar("T")
 
 DOTENV = Path(__file__).parents[1] / ".env"
@@ -38,6 +41,8 @@ class Config:
     PROPAGATE_EXCEPTIONS = False
     # Seconds for which the results of the health checks hold: probes must not become a load.
     HEALTH_CHECK_CACHE = 1.0
+    # Requests a minute from one address; 0 is any number.
+    DEFAULT_RATE_LIMIT = 60_000
     # Whether the secrets must be given, or have defaults that do for a laptop.
     SECRETS_REQUIRED = False
 
@@ -53,15 +58,17 @@ class Config:
             self.SQLALCHEMY_DATABASE_URI, threads=read_threads(env)
         )
         {% endif %}
-        {% if cookiecutter.example %}
-        self.PAYMENTS_URL = self.read_required(env, "PAYMENTS_URL", "")
+        {% if cookiecutter.auth != "none" %}
+        vars(self).update(read_auth(env, production=self.SECRETS_REQUIRED))
         {% endif %}
-        self.TRUSTED_HOSTS = self.read_hosts(env)
-        self.TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
-        self.CORS_ORIGINS: list[str] = env.list("CORS_ORIGINS", [], validate=are_origins)
-        self.MAX_CONTENT_LENGTH = env.int(
-            "MAX_CONTENT_LENGTH", 1024 * 1024, validate=validate.Range(min=1)
+        {% if cookiecutter.example %}
+        payments: dict[str, Any] = (
+            {"validate": validate.Length(min=1)} if self.SECRETS_REQUIRED else {"default": ""}
         )
+        self.PAYMENTS_URL = env.str("PAYMENTS_URL", **payments)
+        {% endif %}
+        edge = read_edge(env, production=self.SECRETS_REQUIRED, rate_limit=self.DEFAULT_RATE_LIMIT)
+        vars(self).update(edge)
         self.HEALTH_CHECK_TIMEOUT = env.float(
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
         )
@@ -74,20 +81,6 @@ class Config:
         )
         self.BAGGAGE_ALLOWED: list[str] = env.list("BAGGAGE_ALLOWED", [])
         {% endif %}
-
-    {% if cookiecutter.example %}
-    def read_required(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
-        """Return what production must be given; None, and a fault noted, where it is missing."""
-        if not self.SECRETS_REQUIRED:
-            return env.str(name, development_default)
-        return env.str(name, validate=validate.Length(min=1))
-
-    {% endif %}
-    def read_hosts(self, env: FileAwareEnv) -> list[str] | None:
-        """Return the hosts that requests may be for; None, in development, where any may be."""
-        if self.SECRETS_REQUIRED:
-            return env.list("TRUSTED_HOSTS", validate=validate.Length(min=1))
-        return env.list("TRUSTED_HOSTS", []) or None
 
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
         """Return the secret called `name`; None, and a fault noted, where it will not do."""
@@ -108,6 +101,7 @@ class TestingConfig(Config):
     """The test suite: errors reach the test instead of becoming a response."""
 
     ENVIRONMENT = "testing"
+    DEFAULT_RATE_LIMIT = 0
     HEALTH_CHECK_CACHE = 0.0
     TESTING = True
     PROPAGATE_EXCEPTIONS = True
@@ -143,13 +137,6 @@ class LogConfig:
             "json" if environment == "production" else "console",
             validate=validate.OneOf(["json", "console"]),
         )
-
-
-def are_origins(origins: list[str]) -> None:
-    """Raise `ValidationError` for what is no origin (RFC 6454), such as a URL with a path, or `*`."""
-    for origin in origins:
-        if not re.fullmatch(r"https?://[^/*\s]+", origin):
-            raise ValidationError(f"Not an origin: {origin!r}.")
 
 
 def read_threads(env: FileAwareEnv) -> int:

@@ -30,15 +30,11 @@ UNRECORDED_PREFIXES = ("/health/", "/docs/", "/__")
 class RequestContext:
     """What is known of a request; outside of one, of the command or thread that runs.
 
-    `request_id` names this request, and `correlation_id` all requests that a client's one led to.
-    `fields` are the service's own: what is put there is in each log line from then on.
+    `request_id` names this request, and `correlation_id` all requests that a client's one led to;
+    `ids` are what leads from one place where it is mentioned to all the others. `fields` are the
+    service's own: what is put there is in each log line from then on. `headers` are its response's.
     """
 
-    {% if cookiecutter.tracing != "none" %}
-    trace_id = ""
-    span_id = ""
-    {% endif %}
-    user_id = ""
     is_recorded = True
 
     # Known once it is answered: the route's template ("" where none matched), bytes, seconds.
@@ -51,6 +47,8 @@ class RequestContext:
     def __init__(self, request_id: str, correlation_id: str, environ: "WSGIEnvironment") -> None:
         self.request_id = request_id
         self.correlation_id = correlation_id
+        self.ids = {"request_id": request_id, "correlation_id": correlation_id}
+        self.headers: list[tuple[str, str]] = []
         self.environ = environ
         method: str = environ.get("REQUEST_METHOD", "")
         self.method = method if method in METHODS else "_OTHER"
@@ -62,17 +60,6 @@ class RequestContext:
         # WSGI decodes the path's bytes as Latin-1 (PEP 3333).
         path = cast("str", self.environ.get("PATH_INFO", ""))
         return path if path.isascii() else path.encode("latin-1").decode(errors="replace")
-
-    def ids(self) -> dict[str, str]:
-        """Return what leads from one place where this request is mentioned to all the others."""
-        return {
-            "request_id": self.request_id,
-            "correlation_id": self.correlation_id,
-            {% if cookiecutter.tracing != "none" %}
-            "trace_id": self.trace_id,
-            "span_id": self.span_id,
-            {% endif %}
-        }
 
 
 # What is shown each request's record.
@@ -135,14 +122,14 @@ class RequestContextMiddleware:
         request_id = environ.get("HTTP_X_REQUEST_ID")
         if request_id is None or not is_acceptable_id(request_id):
             request_id = new_id()
-        ids = [("X-Request-ID", request_id)]
         correlation_id = environ.get("HTTP_X_CORRELATION_ID")
         if correlation_id is None or not is_acceptable_id(correlation_id):
-            correlation_id = request_id
-        else:
-            ids.append(("X-Correlation-ID", correlation_id))
+            correlation_id = None
 
-        context = RequestContext(request_id, correlation_id, environ)
+        context = RequestContext(request_id, correlation_id or request_id, environ)
+        context.headers.append(("X-Request-ID", request_id))
+        if correlation_id:
+            context.headers.append(("X-Correlation-ID", correlation_id))
         path = environ["PATH_INFO"]
         if path in UNRECORDED_PATHS or path.startswith(UNRECORDED_PREFIXES):
             context.is_recorded = False
@@ -150,7 +137,7 @@ class RequestContextMiddleware:
         for view in self.openers:
             view(context)
 
-        def start_with_ids(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        def start_recorded(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             context.status = int(status[:3])
             # The request as Flask has routed it; it forgets it before the response is sent.
             request = environ.get("werkzeug.request")
@@ -158,11 +145,11 @@ class RequestContextMiddleware:
                 context.route = request.url_rule.rule
                 context.endpoint = request.url_rule.endpoint
             add_missing(headers, self.headers)
-            headers += ids
+            headers += context.headers
             return start_response(status, headers, *exc_info)
 
         try:
-            body = self.wsgi_app(environ, start_with_ids)
+            body = self.wsgi_app(environ, start_recorded)
         except BaseException:
             context.status = 500
             self.close(context)

@@ -57,7 +57,7 @@ def handle_http_exception(error: HTTPException) -> Response:
         problem["detail"] = detail
     if faults:
         problem["errors"] = list(field_errors(faults))
-    problem |= {name: named for name, named in get_context().ids().items() if named}
+    problem |= get_context().ids
     response.headers.extend(data.get("headers") or {})
 
     return Response(

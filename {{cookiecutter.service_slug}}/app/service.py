@@ -1,12 +1,15 @@
-"""The kind of Flask application that this service is: JSON in and out, no sessions, no coroutines."""
+"""The kind of Flask application that this service is: JSON in and out, no coroutines."""
 
 from typing import Any, TypeVar
 
 import orjson
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response{{ ", sessions" if cookiecutter.auth == "session" else "" }}
 from flask.json.provider import DefaultJSONProvider
-from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
+{% if cookiecutter.auth != "session" %}
+
+from app.sessionless import NoSessions
+{% endif %}
 
 View = TypeVar("View")
 
@@ -32,23 +35,11 @@ class OrjsonProvider(DefaultJSONProvider):
             return super().dumps(obj).encode()
 
 
-class NoSessions(SessionInterface):
-    """Opens none, where Flask would look for a signed cookie in each request."""
-
-    session = NullSession()
-
-    def open_session(self, *_: Any) -> NullSession:
-        return self.session
-
-    def save_session(self, *_: Any) -> None:
-        """There is nothing to save."""
-
-
 class Service(Flask):
     """Flask without what a service does not use; that pays for what each request is observed with."""
 
     json_provider_class = OrjsonProvider
-    session_interface = NoSessions()
+    session_interface = {{ "sessions.SecureCookieSessionInterface()" if cookiecutter.auth == "session" else "NoSessions()" }}
 
     def ensure_sync(self, func: View) -> View:
         """Take every view for a plain function; Flask would look at each, each time."""

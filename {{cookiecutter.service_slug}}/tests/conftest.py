@@ -1,6 +1,8 @@
 {% if cookiecutter.database != "none" %}
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,19 +57,10 @@ def _empty_tables(app: Flask) -> Iterator[None]:
     with app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
-
-
-@pytest.fixture
-def production() -> dict[str, str]:
-    """What production must be given."""
-{% if cookiecutter.example %}
-    payments = {"PAYMENTS_URL": "https://payments.example"}
-    return {**REQUIRED, "DATABASE_URL": "sqlite://", **payments}
 {% else %}
-    return {**REQUIRED, "DATABASE_URL": "sqlite://"}
-{% endif %}
-{% else %}
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,16 +75,6 @@ from app.config import load_config
 @pytest.fixture(scope="session")
 def app() -> Flask:
     return create_app(load_config("testing"))
-
-
-@pytest.fixture
-def production() -> dict[str, str]:
-    """What production must be given."""
-{% if cookiecutter.example %}
-    return {**REQUIRED, "PAYMENTS_URL": "https://payments.example"}
-{% else %}
-    return dict(REQUIRED)
-{% endif %}
 {% endif %}
 
 
@@ -104,7 +87,15 @@ class Client(FlaskClient):
 
 Flask.test_client_class = Client
 
-REQUIRED = {"SECRET_KEY": "k" * 32, "TRUSTED_HOSTS": "localhost"}
+
+@pytest.fixture
+def production() -> dict[str, str]:
+    """What production must be given, as .env.example says, with its samples."""
+    needed: dict[str, str] = {}
+    for paragraph in (Path(__file__).parents[1] / ".env.example").read_text().split("\n\n"):
+        if "Required in production" in paragraph:
+            needed |= re.findall(r"^#(\w+)=(.*)$", paragraph, re.MULTILINE)
+    return {name: sample or "x" * 40 for name, sample in needed.items()}
 
 
 @pytest.fixture
@@ -115,5 +106,11 @@ def app_context(app: Flask) -> Iterator[None]:
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+def make_client(app: Flask) -> Callable[[], FlaskClient]:
+    """Makes clients, each for a thread of its own."""
+    return app.test_client
+
+
+@pytest.fixture
+def client(make_client: Callable[[], FlaskClient]) -> FlaskClient:
+    return make_client()

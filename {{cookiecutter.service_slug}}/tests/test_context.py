@@ -30,4 +30,4 @@ def test_a_problem_tells_the_ids(client: FlaskClient) -> None:
 
 def test_outside_of_a_request_there_is_a_context_too() -> None:
     assert current_context.request_id == current_context.correlation_id
-    assert (current_context.path, current_context.user_id) == ("", "")
+    assert current_context.path == ""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask import Flask, session, url_for
+from flask import Flask, url_for
 
 from app import create_app
 from app.config import load_config
@@ -41,11 +41,6 @@ def service() -> Flask:
     def thing(name: str) -> str:
         return url_for("thing", name=name, _external=True)
 
-    @app.get("/session")
-    def remember() -> str:
-        session["x"] = 1
-        return ""
-
     return app
 
 
@@ -79,8 +74,3 @@ def test_a_host_that_is_not_trusted_is_refused(service: Flask) -> None:
         for host in ("shop.example", "evil.example")
     ]
     assert asked == [200, 400]
-
-
-def test_there_are_no_sessions(service: Flask) -> None:
-    with pytest.raises(RuntimeError, match="session"):
-        service.test_client().get("/session")

@@ -10,10 +10,7 @@ from app.observability.tracing.http import TracingTransport
 
 def make_client(timeout: httpx.Timeout) -> httpx.Client:
     """Return a client whose requests carry the ids of the request that they are made for."""
-    transport: httpx.BaseTransport = httpx.HTTPTransport()
-    {% if cookiecutter.tracing != "none" %}
-    transport = TracingTransport(transport)
-    {% endif %}
+    transport = {{ "httpx.HTTPTransport()" if cookiecutter.tracing == "none" else "TracingTransport(httpx.HTTPTransport())" }}
     return httpx.Client(timeout=timeout, transport=transport, event_hooks={"request": [add_ids]})
 
 

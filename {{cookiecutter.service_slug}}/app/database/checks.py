@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 def check_connection() -> list[CheckMessage]:
     """Return Dockerflow's errors of a database that does not answer.
 
-    What the driver says of it goes to the log alone, for it names hosts and users.
+    What the driver says of it goes to the log alone, for it names hosts and accounts.
     """
     errors = check_database_connected(db)
     for error in errors:

@@ -5,14 +5,17 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.edge.headers import security_headers
+from app.edge.limits import init_limits
 
 # What a page of another origin may read beside the body.
-EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+EXPOSED = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 
 
 def init_edge(app: Flask) -> None:
     """Guard the application."""
     app.extensions["request_context"].headers = security_headers(app)
+    if app.config["RATE_LIMIT"]:
+        init_limits(app)
     if app.config["CORS_ORIGINS"]:
         CORS(app, origins=app.config["CORS_ORIGINS"], expose_headers=EXPOSED)
     if app.config["TRUSTED_PROXIES"]:

@@ -55,7 +55,7 @@ class JsonFormatter(MozlogFormatter):
     def format(self, record: logging.LogRecord) -> str:
         line = self.convert_record(record)
         context = get_context()
-        fields = {"rid": context.request_id, "uid": context.user_id, **context.ids()}
+        fields = {"rid": context.request_id, **context.ids}
         fields |= {**context.fields, **line["Fields"]}
         # The library leaves out a message that looks like JSON, and what caused an exception.
         fields["msg"] = record.getMessage()
@@ -85,11 +85,10 @@ class JsonFormatter(MozlogFormatter):
                     "path": context.path,
                     "t": int(context.duration * 1000),
                     "rid": context.request_id,
-                    "uid": context.user_id,
                     "route": context.route,
                     "status": context.status,
                     "bytes": context.size,
-                    **context.ids(),
+                    **context.ids,
                     **{name: show(name, value) for name, value in context.fields.items()},
                 },
             }

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, Select, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+{% if cookiecutter.auth != "none" %}
+from app.auth.users.accounts import current_user_id
+{% endif %}
 from app.database import db
 from app.database.base import Money, UtcDateTime
 
@@ -41,6 +44,11 @@ class Order(db.Model):  # type: ignore[name-defined, misc]
     __tablename__ = "orders"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    {% if cookiecutter.auth != "none" %}
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("users.id"), default=current_user_id
+    )
+    {% endif %}
     status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[Decimal] = mapped_column(Money)
@@ -59,6 +67,20 @@ class Order(db.Model):  # type: ignore[name-defined, misc]
     __table_args__ = (Index(None, "created_at", "id"), Index(None, "status", "created_at"))
     # An UPDATE of a version that is no longer there raises StaleDataError.
     __mapper_args__ = {"version_id_col": version}
+
+
+{% if cookiecutter.auth != "none" %}
+Index(None, Order.owner_id, Order.created_at, Order.id)
+
+
+def visible_orders() -> Select[Order]:
+    """Return the query of the orders that are the client's own: no other is there to them."""
+    return select(Order).where(Order.owner_id == current_user_id())
+{% else %}
+def visible_orders() -> Select[Order]:
+    """Return the query of the orders that a client may see."""
+    return select(Order)
+{% endif %}
 
 
 class OrderItem(db.Model):  # type: ignore[name-defined, misc]

@@ -7,15 +7,16 @@ from typing import Any
 from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from app.api import Blueprint
+from {{ "app.api" if cookiecutter.auth == "none" else "app.auth.blueprint" }} import Blueprint
 from app.observability.slo import slo
-from app.orders import checkout, service
+from app.orders import changes, checkout, service
+from app.orders.changes import OrderChangeSchema
 from app.orders.commands import commands
 from app.orders.models import Order
 from app.orders.pagination import PageQuerySchema, PageSchema
-from app.orders.schemas import IdempotencySchema, OrderChangeSchema, OrderSchema
+from app.orders.schemas import IdempotencySchema, OrderSchema
 
-orders = Blueprint("orders", __name__, url_prefix="/orders", description="Take orders")
+orders = Blueprint("orders", __name__, url_prefix="/orders"{{ "" if cookiecutter.auth == "none" else ', scope="orders"' }}, description="Orders")
 orders.record_once(lambda state: state.app.cli.add_command(commands))
 
 
@@ -62,11 +63,11 @@ def list_orders(page: dict[str, Any]) -> dict[str, Any]:
 @orders.response(200, OrderSchema)
 @orders.alt_response(404, "NOT_FOUND")
 @orders.alt_response(409, "CONFLICT")
-def change_order(changes: dict[str, Any], order_id: uuid.UUID) -> Order:
+def change_order(change: dict[str, Any], order_id: uuid.UUID) -> Order:
     """Change an order that nobody else has changed"""
     order = service.find_order(order_id)
     orders.check_etag(order, OrderSchema)
-    return service.change_order(order, changes)
+    return changes.change_order(order, change)
 
 
 @orders.delete("/<uuid:order_id>")
@@ -78,20 +79,20 @@ def cancel_order(order_id: uuid.UUID) -> None:
     """Cancel an order and give its charge back"""
     order = service.find_order(order_id)
     orders.check_etag(order, OrderSchema)
-    service.cancel_order(order)
+    changes.cancel_order(order)
 {% else %}
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from app.api import Blueprint
+from {{ "app.api" if cookiecutter.auth == "none" else "app.auth.blueprint" }} import Blueprint
 from app.clients import payments
 from app.observability.slo import slo
 from app.orders.metrics import count_order
 from app.orders.pricing import minor_unit, total
 from app.orders.schemas import IdempotencySchema, OrderSchema
 
-orders = Blueprint("orders", __name__, url_prefix="/orders", description="Take orders")
+orders = Blueprint("orders", __name__, url_prefix="/orders"{{ "" if cookiecutter.auth == "none" else ', scope="orders"' }}, description="Orders")
 
 
 @orders.post("/")

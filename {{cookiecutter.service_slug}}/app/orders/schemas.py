@@ -5,13 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_dump, post_load, validates_schema
-{% if cookiecutter.database != "none" %}
-from marshmallow.validate import Length, OneOf, Range
-{% else %}
 from marshmallow.validate import Length, Range
-{% endif %}
 
 from app.api import FullMatch
+{% if cookiecutter.auth != "none" %}
+from app.auth.identity import make_own
+{% endif %}
 from app.orders.pricing import is_payable, minor_unit
 
 # Together they bound every total below 10^15.
@@ -69,6 +68,13 @@ class IdempotencySchema(Schema):
     idempotency_key = fields.String(
         data_key="Idempotency-Key", validate=FullMatch(r"^[!-~]{1,255}$")
     )
+    {% if cookiecutter.auth != "none" %}
+
+    @post_load
+    def keep_apart(self, headers: dict[str, str], **kwargs: Any) -> dict[str, str]:
+        """A key is the client's own: what another makes of the same one is no concern of theirs."""
+        return {name: make_own(value) for name, value in headers.items()}
+    {% endif %}
 
 
 class OrderSchema(Schema):
@@ -116,12 +122,3 @@ class OrderSchema(Schema):
         for holder, key in ((order, "total"), *((item, "unit_price") for item in order["items"])):
             holder[key] = str(Decimal(holder[key]).quantize(unit))
         return order
-{% if cookiecutter.database != "none" %}
-
-
-class OrderChangeSchema(Schema):
-    """What may be changed in an order; the rest is fixed once it is placed."""
-
-    status = fields.String(validate=OneOf(["shipped"]))
-    reference = fields.String(allow_none=True, validate=FullMatch(REFERENCE))
-{% endif %}

@@ -81,7 +81,6 @@ def test_a_request_is_one_line(client: FlaskClient, lines: Read) -> None:
         "method": "GET",
         "path": "/nowhere",
         "rid": "rid-7",
-        "uid": "",
         # and of the service's own
         "route": "",
         "status": 404,

@@ -1,15 +1,15 @@
 """Two editors cannot overwrite each other, and no order goes where its status does not lead."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.orders import service
+from app.orders import changes
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
 
@@ -63,18 +63,21 @@ def test_an_editor_who_has_not_seen_the_latest_is_refused(
 
 
 def test_of_two_changes_at_once_one_is_kept(
-    app: Flask, client: FlaskClient, placed: TestResponse, monkeypatch: pytest.MonkeyPatch
+    make_client: Callable[[], FlaskClient],
+    client: FlaskClient,
+    placed: TestResponse,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    both, change = Barrier(2), service.change_order
+    both, change = Barrier(2), changes.change_order
 
     def change_at_once(*args: Any) -> Any:
         both.wait(10)  # both have read the order, and both ETags matched
         return change(*args)
 
-    monkeypatch.setattr(service, "change_order", change_at_once)
+    monkeypatch.setattr(changes, "change_order", change_at_once)
     with ThreadPoolExecutor() as pool:
         answers = [
-            pool.submit(patch, app.test_client(), placed, reference=name) for name in ("one", "two")
+            pool.submit(patch, make_client(), placed, reference=name) for name in ("one", "two")
         ]
     kept = [a.result().get_json()["reference"] for a in answers if a.result().status_code == 200]
     assert sorted(answer.result().status_code for answer in answers) == [200, 412]

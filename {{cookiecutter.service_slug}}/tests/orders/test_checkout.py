@@ -225,7 +225,10 @@ def test_settle_leaves_what_is_in_flight(
 
 
 def test_a_request_in_flight_is_not_joined(
-    app: Flask, client: FlaskClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    make_client: Callable[[], FlaskClient],
+    client: FlaskClient,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     charging, answered = Event(), Event()
 
@@ -236,7 +239,7 @@ def test_a_request_in_flight_is_not_joined(
 
     monkeypatch.setattr(payments, "charge", charge)
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(place, app.test_client())
+        first = pool.submit(place, make_client())
         assert charging.wait(10)
         second = place(client)
         answered.set()
@@ -246,7 +249,7 @@ def test_a_request_in_flight_is_not_joined(
 
 
 def test_of_two_requests_at_once_one_places_the_order(
-    app: Flask,
+    make_client: Callable[[], FlaskClient],
     client: FlaskClient,
     provider: Provider,
     monkeypatch: pytest.MonkeyPatch,
@@ -260,7 +263,7 @@ def test_of_two_requests_at_once_one_places_the_order(
 
     monkeypatch.setattr(checkout, "store", store_at_once)
     with ThreadPoolExecutor() as pool:
-        answers = [pool.submit(place, app.test_client()) for _ in range(2)]
+        answers = [pool.submit(place, make_client()) for _ in range(2)]
     codes = sorted(answer.result().status_code for answer in answers)
     assert codes in ([201, 409], [201, 503])  # a database may call it a deadlock
     assert len(provider.charges) == len(statuses()) == 1

@@ -43,7 +43,7 @@ def keep(context: RequestContext) -> None:
     bounds = (*metrics.BUCKETS, float("inf"))
     bound = bounds[bisect_left(bounds, context.duration)]
     bucket = (context.route, context.method, str(context.status), bound)
-    ids = {"trace_id": context.trace_id, "span_id": context.span_id}
+    ids = {name: context.ids[name] for name in ("trace_id", "span_id")}
     _latest[bucket] = Exemplar(ids, context.duration, time.time())
     if metrics.FOLDER:
         with contextlib.suppress(OSError):  # a full disk costs exemplars, not requests

@@ -48,8 +48,8 @@ class RequestSpans:
         span = self.start(context, parent)
         environ[SPAN] = span, attach(set_span_in_context(span, parent))
         named = span.get_span_context()
-        context.trace_id = f"{named.trace_id:032x}"
-        context.span_id = f"{named.span_id:016x}"
+        context.ids["trace_id"] = f"{named.trace_id:032x}"
+        context.ids["span_id"] = f"{named.span_id:016x}"
 
     def start(self, context: RequestContext, parent: Context) -> Span:
         if parent is NO_PARENT:
@@ -91,7 +91,7 @@ def describe(context: RequestContext) -> dict[str, Any]:
         "client.address": environ.get("REMOTE_ADDR", ""),
         "network.protocol.version": environ["SERVER_PROTOCOL"].partition("/")[2],
         "user_agent.original": environ.get("HTTP_USER_AGENT", ""),
-        "user.id": context.user_id,
+        "user.id": context.fields.get("uid", ""),
         "app.request_id": context.request_id,
         "app.correlation_id": context.correlation_id,
     }

@@ -19,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def keep(trace_id: str, duration: float) -> None:
     context = RequestContext("rid", "cid", {"REQUEST_METHOD": "GET"})
     context.route, context.status, context.duration = "/things", 200, duration
-    context.trace_id, context.span_id = trace_id, "b" * 16
+    context.ids |= {"trace_id": trace_id, "span_id": "b" * 16}
     exemplars.keep(context)
 
 

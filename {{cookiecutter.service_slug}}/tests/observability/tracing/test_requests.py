@@ -26,7 +26,7 @@ def service() -> Flask:
             raise RuntimeError("no thing")
         sent: dict[str, str] = {}
         inject(sent)
-        return {**sent, "trace_id": current_context.trace_id, "span_id": current_context.span_id}
+        return {**sent, **current_context.ids}
 
     return app
 

@@ -1,0 +1,107 @@
+"""From a login to its tokens, and to the next ones.
+
+A refresh token is used once, and answered with another. One that is used again was copied: by whom
+cannot be told, so the whole family ends (RFC 9700, section 4.14.2).
+"""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from flask import current_app
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import delete, update
+from werkzeug.exceptions import Unauthorized
+
+from app.auth.issuer.models import TokenFamily
+from app.auth.tokens.verification import ACCESS_TOKEN, InvalidToken, refused
+from app.auth.users.models import User, now
+from app.database import db
+
+
+def log_in(user: User) -> dict[str, Any]:
+    """Start a family of tokens for the user; return its first ones."""
+    expired = TokenFamily.expires_at < now()
+    db.session.execute(delete(TokenFamily).where(TokenFamily.user_id == user.id, expired))
+    lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
+    family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
+    db.session.add(family)
+    db.session.commit()
+    return make_tokens(user, family.id, family.generation)
+
+
+def refresh(token: str) -> dict[str, Any]:
+    """Return new tokens for a refresh token; raises `Unauthorized` for one that is not good."""
+    family_id, generation = read_refresh_token(token)
+    result = db.session.execute(
+        update(TokenFamily)
+        .where(
+            TokenFamily.id == family_id,
+            TokenFamily.generation == generation,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now(),
+        )
+        .values(generation=generation + 1)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    family = db.session.get(TokenFamily, family_id)
+    user = family and db.session.get(User, family.user_id)
+    if result.rowcount == 1 and family and user and user.is_active:  # type: ignore[attr-defined]
+        return make_tokens(user, family.id, generation + 1)
+    if family and family.revoked_at is None and family.generation > generation:
+        current_app.logger.warning("a refresh token was used twice: its family %s ends", family_id)
+        current_app.extensions["revocations"].revoke(family=str(family_id))
+    raise unusable()
+
+
+def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any]:
+    """Return the tokens of a login, as OAuth does (RFC 6749, section 5.1)."""
+    config = current_app.config
+    key = current_app.extensions["verifier"].keys.first()
+    issued = int(now().timestamp())
+    claims = {
+        "iss": config["JWT_ISSUER"],
+        "aud": config["JWT_AUDIENCE"],
+        "sub": str(user.id),
+        "scope": user.scopes,
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + config["ACCESS_TOKEN_LIFETIME"],
+        "jti": str(uuid.uuid4()),
+        "sid": str(family),
+    }
+    headers = {"kid": key.id, "typ": ACCESS_TOKEN}
+    return {
+        "access_token": jwt.encode(claims, key.key, algorithm=key.algorithm, headers=headers),
+        "token_type": "Bearer",
+        "expires_in": config["ACCESS_TOKEN_LIFETIME"],
+        "refresh_token": refresh_token_signer().dumps([family.hex, generation]),
+    }
+
+
+def read_refresh_token(token: str) -> tuple[uuid.UUID, int]:
+    """Return the family and the generation of a refresh token that this service has made."""
+    try:
+        family, generation = refresh_token_signer().loads(token)
+    except BadSignature:
+        raise unusable() from None
+    return uuid.UUID(family), generation
+
+
+def refresh_token_signer() -> URLSafeSerializer:
+    """Sign so that neither an access token nor a cookie passes for a refresh token."""
+    return URLSafeSerializer(
+        current_app.config["SECRET_KEY"], "refresh-token", signer_kwargs={"key_derivation": "hmac"}
+    )
+
+
+def unusable() -> Unauthorized:
+    return refused(InvalidToken("The refresh token is not valid."))
+
+
+def end_logins(user_id: uuid.UUID) -> int:
+    """Revoke the tokens of every login of a user; return how many logins there were."""
+    revoked: int = current_app.extensions["revocations"].revoke(user_id=user_id)
+    return revoked

@@ -1,0 +1,39 @@
+"""The `flask tokens` command."""
+
+import time
+import uuid
+
+import click
+import jwt
+from flask import current_app
+from flask.cli import AppGroup
+
+from app.auth.tokens.verification import ACCESS_TOKEN
+
+SCOPES = "{{ 'orders:read orders:write' if cookiecutter.example else '' }}"
+
+tokens = AppGroup("tokens", help="Tokens to try the service with.")
+
+
+@tokens.command()
+@click.argument("subject")
+@click.option("--scopes", default=SCOPES, show_default=True, help="With spaces between.")
+@click.option("--lifetime", default=3600, show_default=True, help="In seconds.")
+def make(subject: str, scopes: str, lifetime: int) -> None:
+    """Make an access token, as the issuer would, where its key is at hand."""
+    key = next((key for key in current_app.config["JWT_KEYS"] if key.can_sign), None)
+    if key is None:
+        raise click.ClickException("The issuer's key is not here, but what verifies its tokens.")
+    issued = int(time.time())
+    claims = {
+        "iss": current_app.config["JWT_ISSUER"],
+        "aud": current_app.config["JWT_AUDIENCE"],
+        "sub": subject,
+        "scope": scopes,
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + lifetime,
+        "jti": str(uuid.uuid4()),
+    }
+    headers = {"kid": key.id, "typ": ACCESS_TOKEN}
+    click.echo(jwt.encode(claims, key.key, algorithm=key.algorithm, headers=headers))

@@ -1,0 +1,81 @@
+"""The keys of an issuer, from where it publishes them (RFC 7517, section 5)."""
+
+import json
+import logging
+import time
+from threading import Lock
+from typing import Any
+from urllib.request import Request, urlopen
+
+from app.auth.tokens.keys import Key, read_jwks
+
+logger = logging.getLogger(__name__)
+
+# Seconds: how long keys are taken for all there are, how soon after it the issuer may be asked
+# again (whoever makes up key ids must not have it asked each time), how long it may take.
+LIFETIME = 300
+COOLDOWN = 30
+TIMEOUT = 3
+# Bytes of an answer.
+MAX_SIZE = 256 * 1024
+
+
+class RemoteKeys:
+    """Keys that are fetched when they are needed first, and again when they are old or one is missing.
+
+    While the issuer does not answer, the last keys that it gave count. In each process on its own.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.keys: dict[str, Key] = {}
+        self.fetched_at = float("-inf")
+        self.asked_at = float("-inf")
+        self.lock = Lock()
+
+    def find(self, kid: str | None) -> Key | None:
+        """Return the key called `kid`; for a token that names none, the only key there is."""
+        if time.monotonic() - self.fetched_at >= LIFETIME:
+            self.refresh()
+        found = self.look_up(kid)
+        if found is None:
+            self.refresh()
+            found = self.look_up(kid)
+        return found
+
+    def look_up(self, kid: str | None) -> Key | None:
+        keys = self.keys
+        if kid is None:
+            return next(iter(keys.values())) if len(keys) == 1 else None
+        return keys.get(kid)
+
+    def refresh(self) -> None:
+        """Ask the issuer, unless it was asked a moment ago."""
+        # Those who have keys go on with them meanwhile; those who have none wait for them.
+        if not self.lock.acquire(blocking=not self.keys):
+            return
+        try:
+            if time.monotonic() - self.asked_at < COOLDOWN:
+                return
+            self.asked_at = time.monotonic()
+            fetched = {key.id: key for key in read_jwks(fetch(self.url)) if not key.is_secret}
+            # A key that has not changed stays the same object: what it has verified stays known.
+            self.keys = {
+                kid: self.keys[kid] if kid in self.keys and self.keys[kid].jwk == key.jwk else key
+                for kid, key in fetched.items()
+            }
+            self.fetched_at = time.monotonic()
+        except (OSError, ValueError) as error:
+            logger.warning("the keys of the issuer cannot be had from %s: %s", self.url, error)
+        finally:
+            self.lock.release()
+
+
+def fetch(url: str) -> Any:
+    """Return the JSON that is found at `url`; raises `OSError` or `ValueError`."""
+    request = Request(url, headers={"Accept": "application/json"})
+    with urlopen(request, timeout=TIMEOUT) as response:
+        body = response.read(MAX_SIZE + 1)
+    if len(body) > MAX_SIZE:
+        raise ValueError("too long")
+    return json.loads(body)

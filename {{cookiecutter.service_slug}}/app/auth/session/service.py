@@ -1,0 +1,77 @@
+"""From a login to its cookie, and back. It ends at once, for its row is asked for each time."""
+
+import hashlib
+import secrets
+import uuid
+from datetime import timedelta
+
+from flask import current_app, session
+from flask_login import UserMixin, login_user, logout_user
+from sqlalchemy import delete
+
+from app.auth.session.models import LoginSession
+from app.auth.users.models import User, now
+from app.database import db
+
+# How exactly it is kept when a login was last used.
+PRECISION = timedelta(minutes=1)
+
+
+class LoggedIn(UserMixin):  # type: ignore[misc]
+    """Somebody who is logged in, as Flask-Login has them: known by the token of the login."""
+
+    def __init__(self, user: User, token: str) -> None:
+        self.user = user
+        self.token = token
+
+    def get_id(self) -> str:
+        return self.token
+
+
+def log_in(user: User) -> LoggedIn:
+    """Start a login with a token of its own, whatever cookie the browser came with."""
+    lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
+    expired = LoginSession.expires_at < now()
+    db.session.execute(delete(LoginSession).where(LoginSession.user_id == user.id, expired))
+    token = secrets.token_urlsafe(32)
+    db.session.add(LoginSession(id=hash_token(token), user_id=user.id, expires_at=now() + lifetime))
+    db.session.commit()
+    logged_in = LoggedIn(user, token)
+    session.clear()
+    login_user(logged_in)
+    return logged_in
+
+
+def load_login(token: str) -> LoggedIn | None:
+    """Return whose login it is; None where it has ended, or was not used for too long."""
+    login = db.session.get(LoginSession, hash_token(token))
+    if login is None or not login.user.is_active:
+        return None
+    idle = timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
+    if login.expires_at <= now() or login.seen_at + idle <= now():
+        return None
+    user = login.user
+    if now() - login.seen_at >= min(PRECISION, idle / 2):
+        login.seen_at = now()
+        db.session.commit()
+    return LoggedIn(user, token)
+
+
+def log_out(token: str) -> None:
+    """End a login, and have the browser forget it."""
+    db.session.execute(delete(LoginSession).where(LoginSession.id == hash_token(token)))
+    db.session.commit()
+    logout_user()
+    session.clear()
+
+
+def end_logins(user_id: uuid.UUID) -> int:
+    """End every login of a user; return how many there were."""
+    result = db.session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
+    db.session.commit()
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def hash_token(token: str) -> str:
+    """Return what is kept of a token: who reads the database cannot log in by it."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,36 @@
+"""Create the logins that cookies stand for.
+
+Revises: {{ "0003" if cookiecutter.example else "0002" }}
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.database.base import UtcDateTime
+
+revision = "0004_sessions"
+down_revision = "{{ "0003" if cookiecutter.example else "0002" }}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "login_sessions",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name=op.f("fk_login_sessions_user_id_users"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_sessions")),
+    )
+    op.create_index(op.f("ix_login_sessions_user_id"), "login_sessions", ["user_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("login_sessions")

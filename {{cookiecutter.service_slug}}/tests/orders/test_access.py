@@ -1,0 +1,48 @@
+"""Nobody sees, changes or cancels an order of anybody else, or can tell that there is one."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
+
+
+@pytest.fixture
+def placed(client: FlaskClient) -> TestResponse:
+    return client.post("/orders/", json=ORDER)
+
+
+@pytest.fixture
+def eve(sign_in: Callable[..., FlaskClient]) -> FlaskClient:
+    return sign_in("eve@example.com")
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("GET", None), ("PATCH", {"reference": "mine"}), ("DELETE", None)]
+)
+def test_an_order_of_another_is_not_there(
+    eve: FlaskClient, client: FlaskClient, placed: TestResponse, method: str, body: Any
+) -> None:
+    headers = {"If-Match": placed.headers["ETag"]}
+    theirs = eve.open(placed.headers["Location"], method=method, json=body, headers=headers)
+    nobodys = eve.open(f"/orders/{uuid.uuid4()}", method=method, json=body, headers=headers)
+    assert theirs.status_code == nobodys.status_code == 404
+    assert theirs.get_json()["detail"] == nobodys.get_json()["detail"]
+    assert client.get(placed.headers["Location"]).get_json() == placed.get_json()
+
+
+def test_a_list_shows_ones_own(eve: FlaskClient, client: FlaskClient, placed: TestResponse) -> None:
+    own = eve.post("/orders/", json=ORDER).get_json()
+    assert eve.get("/orders/").get_json()["orders"] == [own]
+    assert client.get("/orders/").get_json()["orders"] == [placed.get_json()]
+
+
+@pytest.mark.parametrize("field", ["owner_id", "owner", "id", "status", "total", "charge_id"])
+def test_no_client_sets_what_is_not_for_clients_to_set(client: FlaskClient, field: str) -> None:
+    response = client.post("/orders/", json={**ORDER, field: str(uuid.uuid4())})
+    assert response.status_code == 422
+    assert response.get_json()["errors"][0]["pointer"] == f"#/{field}"
