@@ -32,7 +32,7 @@ ANALYZE orders, order_items
 def main() -> None:
     if "POSTGRESQL_URL" not in os.environ:
         sys.exit("This benchmark needs POSTGRESQL_URL.")
-    answers = harness.default()
+    answers = harness.default(auth="none")
     with (
         tempfile.TemporaryDirectory() as scratch,
         servers.database(os.environ["POSTGRESQL_URL"]) as small,

@@ -243,7 +243,7 @@ def main() -> None:
         sys.exit("This benchmark needs POSTGRESQL_URL.")
     collector, provider = Collector(), Provider()
     with tempfile.TemporaryDirectory() as scratch, servers.database(os.environ["POSTGRESQL_URL"]) as url:
-        folder = harness.write(harness.render(harness.default()), Path(scratch, "service"))
+        folder = harness.write(harness.render(harness.default(auth="none")), Path(scratch, "service"))
         for path in Path(__file__).with_name("assemblies").glob("*.py"):
             shutil.copy(path, folder)
         (folder / "plain.conf.py").write_text(PLAIN)
@@ -255,6 +255,7 @@ def main() -> None:
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "TRACES_SAMPLE_RATIO": "0.01",
             "PYTHONPATH": str(folder),
+            "RATE_LIMIT": "0",
         }
         assert servers.run(folder, "flask", "db", "upgrade", **settings).returncode == 0
         table(

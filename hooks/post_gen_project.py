@@ -92,6 +92,11 @@ PIECES = [
         "words": [],
     },
     {
+        "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
+        "paths": ["app/orders/samples.py", "tests/orders/test_samples.py"],
+        "words": [],
+    },
+    {
         "keep": {"example": [True], "auth": ["jwt", "session"]},
         "paths": ["tests/orders/conftest.py", "tests/orders/test_owners.py"],
         "words": [],
@@ -102,7 +107,12 @@ PIECES = [
             "auth": ["jwt", "session"],
             "database": ["postgresql", "mysql"],
         },
-        "paths": ["migrations/versions/0003_give_orders_owners.py", "tests/orders/test_access.py"],
+        "paths": [
+            "app/orders/samples_of_user.py",
+            "migrations/versions/0003_give_orders_owners.py",
+            "tests/orders/test_access.py",
+            "tests/orders/test_samples_of_user.py",
+        ],
         "words": ["owner_id"],
     },
     {
@@ -147,7 +157,7 @@ def is_kept(piece, answers):
 
 
 def prune(root, answers):
-    """Remove from `root` what belongs to a piece that `answers` do not ask for."""
+    """Remove from `root` what belongs to a piece that `answers` do not ask for, and emptied folders."""
     for piece in PIECES:
         for path in () if is_kept(piece, answers) else piece["paths"]:
             target = root / path
@@ -155,6 +165,10 @@ def prune(root, answers):
                 shutil.rmtree(target)
             else:
                 target.unlink(missing_ok=True)
+            folder = target.parent
+            while folder != root and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+                folder = folder.parent
 
 
 if __name__ == "__main__":

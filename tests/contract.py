@@ -19,15 +19,41 @@ Ask = Callable[[str, str, Any, dict[str, str]], Answer]
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"}]}
 
 
-def check(ask: Ask) -> int:
-    """Ask for everything the service offers; return how many answers were looked at."""
+ACCOUNT = {"email": "tester@example.com", "password": "correct horse battery staple"}
+
+# Runs a `flask` command of the service, with more of an environment; returns what it prints.
+Flask = Callable[[list[str], dict[str, str]], str]
+
+
+def sign_in(ask: Ask, flask: Flask, account: dict[str, str] = ACCOUNT) -> dict[str, str]:
+    """Become somebody who may do everything, made if need be; return the headers that prove it."""
+    spec = ask("GET", "/openapi.json", None, {}).json
+    schemes = spec["components"].get("securitySchemes", {})
+    if not schemes:
+        return {}
+    if "/auth/login" not in spec["paths"]:
+        token = flask(["tokens", "make", account["email"]], {}).strip()
+        return {"Authorization": f"Bearer {token}"}
+    login = ask("POST", "/auth/login", account, {})
+    if login.status == 401:
+        flask(["users", "create", account["email"]], {"NEW_USER_PASSWORD": account["password"]})
+        login = ask("POST", "/auth/login", account, {})
+    assert login.status == 200, login
+    if "bearer" in schemes:
+        return {"Authorization": f"Bearer {login.json['access_token']}"}
+    cookie = login.headers["Set-Cookie"].partition(";")[0]
+    return {"Cookie": cookie, "X-CSRF-Token": login.json["csrf_token"]}
+
+
+def check(ask: Ask, proof: dict[str, str]) -> int:
+    """Ask for everything the service offers, as who `sign_in` made one; return how many answers were seen."""
     seen: list[Answer] = []
 
     def get(path: str) -> Answer:
         return request("GET", path)
 
     def request(method: str, path: str, body: Any = None, headers: Any = None) -> Answer:
-        answer = ask(method, path, body, headers or {})
+        answer = ask(method, path, body, {**proof, **(headers or {})})
         assert answer.headers.get("X-Request-ID"), path
         assert answer.headers.get("X-Content-Type-Options") == "nosniff", path
         assert "Server" not in answer.headers, path
@@ -49,6 +75,7 @@ def check(ask: Ask) -> int:
     assert set(get("/__version__").json) >= {"source", "version", "commit", "build"}
     assert get("/docs").status == 200
     assert get("/nowhere").status == 404
+    assert get("/nowhere").headers["RateLimit-Policy"].endswith(";w=60")
     assert request("POST", "/health/live").status == 405
 
     spec = get("/openapi.json").json
@@ -58,6 +85,9 @@ def check(ask: Ask) -> int:
             assert get(path).status == 200
 
     if "/orders/" in spec["paths"]:
+        anonymous = ask("POST", "/orders/", ORDER, {})
+        assert anonymous.status == (401 if proof else 201)
+        assert ("WWW-Authenticate" in anonymous.headers) == bool(proof)
         check_orders(request, stored="/orders/{order_id}" in spec["paths"])
     return len(seen)
 

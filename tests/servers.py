@@ -101,6 +101,10 @@ class Server:
     def __init__(self, folder: Path, log: Path, target: str, **settings: str) -> None:
         self.port = int(settings.pop("PORT", 0)) or free_port()
         self.log = log
+        self.folder = folder
+        self.settings = settings
+        # Of each request that is made by `ask`.
+        self.headers: dict[str, str] = {}
         if settings.get("APP_ENV") == "production":
             settings.setdefault("METRICS_PORT", str(free_port()))
         with log.open("wb") as output:
@@ -115,7 +119,20 @@ class Server:
     def ask(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] = MappingProxyType({})
     ) -> contract.Answer:
-        return request(self.port, method, path, body, headers=headers)
+        return request(self.port, method, path, body, headers={**self.headers, **headers})
+
+    def sign_in(self, account: dict[str, str] = contract.ACCOUNT) -> dict[str, str]:
+        """Ask as somebody who may do everything from now on; return the headers that prove it."""
+        self.headers = {}
+        self.headers = contract.sign_in(self.ask, self.flask, account)
+        return self.headers
+
+    def flask(self, arguments: list[str], more: dict[str, str]) -> str:
+        """Run a command of the service, with the server's settings."""
+        untraced = {"OTEL_EXPORTER_OTLP_ENDPOINT": ""}
+        result = run(self.folder, "flask", *arguments, **{**self.settings, **more, **untraced})
+        assert result.returncode == 0, result.stderr
+        return result.stdout
 
     def workers(self) -> list[int]:
         """The processes that serve."""

@@ -70,6 +70,7 @@ def test_no_body_is_a_server_error(database, tmp_path):
         assert servers.run(folder, "flask", "db", "upgrade").returncode == 0
     statuses: list[int] = []
     with servers.serving(folder, tmp_path / "log") as server:
+        server.sign_in()
 
         @given(body=bodies)
         @settings(max_examples=BODIES, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -49,14 +49,20 @@ def answer_routes(folder) -> int:
 
         with application.app_context():
             upgrade()
-    client = application.test_client()
+    # Cookies are sent with the headers.
+    client = application.test_client(use_cookies=False)
 
     def ask(method, path, body, headers):
         sent = {} if body is None else {"json": body}
         response = client.open(path, method=method, headers=headers, **sent)
         return contract.Answer(response.status_code, dict(response.headers), response.get_json(silent=True))
 
-    return contract.check(ask)
+    def flask(arguments, more):
+        result = application.test_cli_runner().invoke(args=arguments, env=more)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return contract.check(ask, contract.sign_in(ask, flask))
 
 
 @pytest.mark.parametrize("answers", BEHAVIOURS, ids=harness.label)

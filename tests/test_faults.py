@@ -88,9 +88,9 @@ def postgresql() -> Iterator[Postgresql]:
 class Client(threading.Thread):
     """Places one order after another, each with a key, and asks again until it is acknowledged."""
 
-    def __init__(self, port: int, stop: threading.Event) -> None:
+    def __init__(self, port: int, proof: dict[str, str], stop: threading.Event) -> None:
         super().__init__(daemon=True)
-        self.port, self.stop = port, stop
+        self.port, self.proof, self.stop = port, proof, stop
         self.requests = 0
         self.asked: set[str] = set()
         self.acknowledged: dict[str, str] = {}
@@ -108,7 +108,8 @@ class Client(threading.Thread):
         self.requests += 1
         body = {**contract.ORDER, "reference": key}
         try:
-            answer = servers.request(self.port, "POST", "/orders/", body, headers={"Idempotency-Key": key})
+            headers = {**self.proof, "Idempotency-Key": key}
+            answer = servers.request(self.port, "POST", "/orders/", body, headers=headers)
         except (OSError, http.client.HTTPException):  # refused, reset, or cut off in mid-response
             return False
         if answer.status == 201:
@@ -133,7 +134,8 @@ def test_no_order_is_lost_and_none_is_doubled(postgresql, tmp_path, record_prope
 
     with servers.serving(folder, tmp_path / "log", **settings) as first:
         port = first.port
-        clients = [Client(port, stop) for _ in range(CLIENTS)]
+        proof = first.sign_in()
+        clients = [Client(port, proof, stop) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
         kill_workers(first, SECONDS / 3, chance, faults)

@@ -125,11 +125,17 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
             run_command("flask", "db", "upgrade", **settings), capture_output=True, text=True, check=False
         )
         assert migrated.returncode == 0, migrated.stdout + migrated.stderr
+
+        def flask(arguments, more):
+            command = run_command("flask", *arguments, **settings, **more)
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
         with log.open("wb") as output:
             process = subprocess.Popen(run_command(**settings), stdout=output, stderr=output)
         try:
             wait_until_live(port, process, log)
-            assert contract.check(asking(port)) > 6
+            proof = contract.sign_in(asking(port), flask)
+            assert contract.check(asking(port), proof) > 6
             built = {"source": "", "version": "0.1.0", "commit": COMMIT, "build": ""}
             assert servers.request(port, "GET", "/__version__").json == built
             assert "service_build_info" in servers.fetch(int(settings["METRICS_PORT"]), "/metrics")
@@ -147,7 +153,8 @@ def test_it_serves_and_finishes_the_request_in_flight_when_stopped(image, tmp_pa
 
             body = json.dumps(contract.ORDER).encode()
             with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
-                head = f"POST /orders/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                head = f"POST /orders/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+                head += "".join(f"{name}: {value}\r\n" for name, value in proof.items()) + "\r\n"
                 client.sendall(head.encode() + body[:10])
                 time.sleep(0.5)
                 started = time.monotonic()

@@ -47,6 +47,10 @@ class Shell:
             self.serve(command)
             return ""
         command = command.replace(":8000", f":{self.port}")
+        command = command.replace("curl ", "curl --fail-with-body ")
+        variable = re.match(r"[A-Z]+(?==)", command)
+        if variable:
+            command += f' && printf %s "${variable[0]}"'
         result = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -56,6 +60,8 @@ class Shell:
             check=False,
         )
         assert result.returncode == 0, f"$ {command}\n{result.stdout}{result.stderr}"
+        if variable:
+            self.environment[variable[0]] = result.stdout
         return result.stdout
 
     def serve(self, command: str) -> None:
@@ -135,13 +141,17 @@ def test_the_templates_readme(shell, tmp_path):
     assert ran == 9
 
 
-@pytest.mark.parametrize("example", [True, False])
-def test_a_services_readme(example, shell, tmp_path):
-    answers = harness.default(example=example)
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"example": False}, {"auth": "session"}, {"database": "none"}, {"auth": "none"}],
+    ids=str,
+)
+def test_a_services_readme(changes, shell, tmp_path):
+    answers = harness.default(**changes)
     shell.folder = harness.write(harness.render(answers), tmp_path / "service")
     served = False
     for command in commands((shell.folder / "README.md").read_text()):
-        if served and not command.startswith("curl"):
+        if served and not re.match(r"curl|[A-Z]+=", command):
             shell.interrupt()
             served = False
         shell.run(command)

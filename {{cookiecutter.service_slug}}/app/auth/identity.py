@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
-from flask import Flask, current_app, g, has_request_context
+from flask import Flask, current_app, g
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -39,8 +39,8 @@ def require(*scopes: str) -> Identity:
 
 
 def current_identity() -> Identity | None:
-    """Return whose request is being served; None outside of one, and where nobody was required."""
-    return cast("Identity | None", g.get("identity")) if has_request_context() else None
+    """Return whose request is being served, or who a command acts as; None where that is nobody."""
+    return cast("Identity | None", g.get("identity")) if g else None
 
 
 def make_own(name: str) -> str:

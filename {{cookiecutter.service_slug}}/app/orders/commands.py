@@ -6,7 +6,6 @@ import click
 from flask.cli import AppGroup
 
 from app.orders import checkout
-from app.orders.schemas import OrderSchema
 
 commands = AppGroup("orders", help="Look after the orders.")
 
@@ -17,14 +16,3 @@ def settle(older_than: float) -> None:
     """Finish payments and refunds that were interrupted. Run it every minute."""
     settled, waiting = checkout.settle_all(timedelta(seconds=older_than))
     click.echo(f"{settled} settled, {waiting} waiting for the payment provider")
-
-
-@commands.command()
-@click.option("--count", default=20, show_default=True, help="How many.")
-def seed(count: int) -> None:
-    """Place sample orders."""
-    for number in range(1, count + 1):
-        items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
-        order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None)
-    click.echo(f"{count} orders placed")

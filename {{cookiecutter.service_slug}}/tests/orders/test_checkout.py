@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app.clients import payments
 from app.database import db
 from app.orders import checkout
-from app.orders.models import IdempotencyKey, Order, OrderStatus, now
+from app.orders.models import IdempotencyKey, Order, now
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
 
@@ -285,9 +285,3 @@ def test_a_cancelled_order_is_refunded_even_if_late(
     assert provider.refunds == {f"ch-{placed.get_json()['id']}"}
     result = app.test_cli_runner().invoke(args=["orders", "settle", "--older-than=0"])
     assert result.output.startswith("0 settled, 0 waiting")
-
-
-def test_seed_places_orders(app: Flask, statuses: Callable[[], list[str]]) -> None:
-    result = app.test_cli_runner().invoke(args=["orders", "seed", "--count=3"])
-    assert result.output == "3 orders placed\n"
-    assert statuses() == [OrderStatus.PAID] * 3

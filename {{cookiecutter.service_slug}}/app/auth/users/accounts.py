@@ -68,7 +68,7 @@ def check_credentials(email: str, password: str, address: str | None) -> User:
 
 
 def current_user_id() -> uuid.UUID | None:
-    """Return the id of the user whose request is being served; None where there is none."""
+    """Return the id of the user whose request is being served; None where that is nobody."""
     identity = current_identity()
     return identity and uuid.UUID(identity.subject)
 
