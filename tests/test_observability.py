@@ -96,7 +96,9 @@ def test_one_id_leads_from_the_answer_to_the_log_the_trace_and_the_metric(servic
         assert f'trace_id="{traces[answer.status]}"' in exposed
     assert missing.json["trace_id"] == traces[404]
     assert failed.json["trace_id"] == traces[503]
-    assert {fields["correlation_id"] for fields in logged if fields.get("trace_id") == traces[201]} == {"cid-7"}
+    assert {fields["correlation_id"] for fields in logged if fields.get("trace_id") == traces[201]} == {
+        "cid-7"
+    }
 
     # One tree: the request, its statements, the call to the provider.
     tree = collector.trace(traces[201])

@@ -74,7 +74,9 @@ def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any
     }
     headers = {"kid": key.id, "typ": ACCESS_TOKEN}
     return {
-        "access_token": jwt.encode(claims, key.key, algorithm=key.algorithm, headers=headers),
+        "access_token": jwt.encode(
+            claims, key.signing_key, algorithm=key.algorithm, headers=headers
+        ),
         "token_type": "Bearer",
         "expires_in": config["ACCESS_TOKEN_LIFETIME"],
         "refresh_token": refresh_token_signer().dumps([family.hex, generation]),

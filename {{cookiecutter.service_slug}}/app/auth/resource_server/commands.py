@@ -36,4 +36,4 @@ def make(subject: str, scopes: str, lifetime: int) -> None:
         "jti": str(uuid.uuid4()),
     }
     headers = {"kid": key.id, "typ": ACCESS_TOKEN}
-    click.echo(jwt.encode(claims, key.key, algorithm=key.algorithm, headers=headers))
+    click.echo(jwt.encode(claims, key.signing_key, algorithm=key.algorithm, headers=headers))

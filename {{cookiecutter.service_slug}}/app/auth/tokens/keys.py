@@ -29,25 +29,31 @@ class Key:
     def __init__(self, jwk: dict[str, Any]) -> None:
         """Read a JWK (RFC 7517); raises `ValueError` for what is no key, or none to rely on."""
         try:
-            self.key = jwt.PyJWK(jwk)
+            self.signing_key = jwt.PyJWK(jwk)
+            self.verifying_key = jwt.PyJWK(without_private_part(jwk))
             self.id = str(jwk.get("kid") or thumbprint(jwk))
         except Exception as error:  # for a JWK can be wrong in many ways
             raise ValueError(f"Not a key: {type(error).__name__}.") from None
-        self.algorithm = self.key.algorithm_name
+        self.algorithm = self.signing_key.algorithm_name
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"Not an algorithm to rely on: {self.algorithm}.")
-        if jwk["kty"] == "oct" and len(self.key.key) < MIN_SECRET:
+        if jwk["kty"] == "oct" and len(self.signing_key.key) < MIN_SECRET:
             raise ValueError(f"A secret shorter than {MIN_SECRET} characters.")
-        if jwk["kty"] == "RSA" and self.key.key.key_size < MIN_MODULUS:
+        if jwk["kty"] == "RSA" and self.verifying_key.key.key_size < MIN_MODULUS:
             raise ValueError(f"An RSA key of less than {MIN_MODULUS} bits.")
         self.can_sign = jwk["kty"] == "oct" or "d" in jwk
         self.is_secret = jwk["kty"] == "oct"
         self.jwk = {**jwk, "kid": self.id, "alg": self.algorithm, "use": "sig"}
 
     def public(self) -> dict[str, Any]:
-        """Return the JWK without what signs."""
-        shown = {"kty", "kid", "alg", "use", "n", "e", "crv", "x", "y"}
-        return {name: value for name, value in self.jwk.items() if name in shown}
+        """Return the JWK for everybody to see."""
+        return without_private_part(self.jwk)
+
+
+def without_private_part(jwk: dict[str, Any]) -> dict[str, Any]:
+    """Return the JWK without what only its owner knows; of a shared secret that is nothing."""
+    private = {"d", "p", "q", "dp", "dq", "qi", "oth"}
+    return {name: value for name, value in jwk.items() if name not in private}
 
 
 def thumbprint(jwk: dict[str, Any]) -> str:

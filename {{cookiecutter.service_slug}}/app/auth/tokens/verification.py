@@ -74,7 +74,7 @@ class Verifier:
             key = self.find_key(header)
             claims = jwt.decode(
                 token,
-                key.key,
+                key.verifying_key,
                 algorithms=[key.algorithm],
                 audience=self.audience,
                 issuer=self.issuer,

@@ -45,7 +45,7 @@ class Issuer(ThreadingHTTPServer):
         now = int(time.time())
         claims = {"iss": "https://issuer", "aud": "this", "sub": "ada", "iat": now, "exp": now + 60}
         return jwt.encode(
-            claims | changes, key.key, algorithm=key.algorithm, headers={"kid": key.id}
+            claims | changes, key.signing_key, algorithm=key.algorithm, headers={"kid": key.id}
         )
 
 

@@ -24,7 +24,7 @@ OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
 1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G
 -----END PRIVATE KEY-----"""
 )[0]
-PUBLIC_PEM = ELLIPTIC.key.key.public_key().public_bytes(
+PUBLIC_PEM = ELLIPTIC.signing_key.key.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
 OTHER = read_keys("o" * 32)[0]
@@ -45,7 +45,7 @@ def make(key: Any = SECRET, headers: dict[str, Any] | None = None, **changes: An
     claims = {"iss": "issuer", "aud": "audience", "sub": "ada", "iat": now, "exp": now + 60}
     claims = {k: v for k, v in (claims | changes).items() if v is not None}
     said = {"kid": key.id, "typ": "at+jwt", **(headers or {})}
-    return jwt.encode(claims, key.key, algorithm=key.algorithm, headers=said)
+    return jwt.encode(claims, key.signing_key, algorithm=key.algorithm, headers=said)
 
 
 def sign_by_hand(header: dict[str, Any], secret: bytes, token: str) -> str:
@@ -57,7 +57,7 @@ def sign_by_hand(header: dict[str, Any], secret: bytes, token: str) -> str:
 def with_header(**header: Any) -> str:
     """A good token with its header changed, and signed again with the right key."""
     whole = {"alg": "HS256", "kid": SECRET.id, "typ": "at+jwt", **header}
-    return sign_by_hand(whole, SECRET.key.key, make())
+    return sign_by_hand(whole, SECRET.signing_key.key, make())
 
 
 def tampered(token: str) -> str:
@@ -120,7 +120,7 @@ BAD = {
     "no JSON": lambda: f"{encode(b'{')}.{encode(b'{')}.{encode(b'x')}",
     "nested": lambda: sign_by_hand(
         {"alg": "HS256", "kid": SECRET.id, "typ": "at+jwt"},
-        SECRET.key.key,
+        SECRET.signing_key.key,
         f".{encode(b'[' * 3000)}.",
     ),
 }
