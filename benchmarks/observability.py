@@ -99,10 +99,10 @@ print(time.perf_counter() - started)
 """
 
 
-def environment(folder: Path) -> Path:
-    """A virtual environment for all three: the pinned packages, but OpenTelemetry as the assembly needs it."""
+def install(folder: Path, more: list[str]) -> Path:
+    """Make a virtual environment of the pinned packages and `more`, for which OpenTelemetry may differ."""
     pins = (harness.ROOT / "constraints.txt").read_text().splitlines()
-    wanted = [pin.split("==")[0] if pin.startswith("opentelemetry") else pin for pin in pins] + ASSEMBLY
+    wanted = [pin.split("==")[0] if pin.startswith("opentelemetry") else pin for pin in pins] + more
     uv = shutil.which("uv") or servers.BIN / "uv"
     subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
     command = [uv, "pip", "install", "-q", "--python", folder / "bin" / "python", "-r", "-"]
@@ -249,7 +249,7 @@ def main() -> None:
         (folder / "plain.conf.py").write_text(PLAIN)
         settings = {
             **servers.production(folder),
-            "PATH": f"{environment(Path(scratch, 'environment'))}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{install(Path(scratch, 'environment'), ASSEMBLY)}{os.pathsep}{os.environ['PATH']}",
             "DATABASE_URL": url,
             "PAYMENTS_URL": provider.url,
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
