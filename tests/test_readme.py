@@ -138,7 +138,7 @@ def test_the_templates_readme(shell, tmp_path):
             command = "make -n test"
         shell.run(command)
         ran += 1
-    assert ran == 9
+    assert ran == 11
 
 
 @pytest.mark.parametrize(
