@@ -64,6 +64,16 @@ def test_a_refusal_leaves_nothing_behind(prompt, answer, tmp_path):
     assert not made.exists() or list(made.iterdir()) == []
 
 
+def test_sessions_without_a_database_are_refused_in_one_line_that_says_the_way_out(tmp_path):
+    result = cookiecutter(tmp_path, {"auth": "session", "database": "none"})
+    assert result.returncode == 1
+    (said,) = result.stderr.splitlines()
+    assert said.startswith("auth session and database none cannot go together: ")
+    assert "jwt or none" in said
+    made = tmp_path / "made"
+    assert not made.exists() or list(made.iterdir()) == []
+
+
 @pytest.mark.parametrize(("prompt", "answer"), ACCEPTED, ids=range(len(ACCEPTED)))
 def test_an_odd_answer_works_wherever_it_lands(prompt, answer):
     check({prompt: answer})
