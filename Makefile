@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # The services' own code is checked as it is generated.
-SOURCES := benchmarks hooks tests
+SOURCES := benchmarks fleet hooks tests
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 DEMO := .demo/order-service
 
@@ -37,6 +37,16 @@ format: .venv/dev  ## Format the template's own Python
 .PHONY: pins
 pins: .venv/dev  ## Pin the newest versions of everything, for all pieces together
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.pins
+
+.PHONY: release
+release: .venv/dev  ## Check and tag the release that pyproject.toml names
+	@$(BIN)/python -m tests.releases --check
+	@$(MAKE) --no-print-directory test
+	@$(BIN)/python -m tests.releases
+
+.PHONY: fleet
+fleet: .venv/dev  ## Tell how services stand (SERVICES="folder ...", FLEET_OPTIONS=--json)
+	@$(BIN)/python -m fleet $(FLEET_OPTIONS) $(SERVICES)
 
 .PHONY: bench
 bench: .venv/dev  ## Measure what benchmarks/README.md states

@@ -35,7 +35,7 @@ PIECES = [
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
         "paths": ["app/auth/users", "migrations/versions/0002_create_users.py", "tests/auth/users"],
-        "words": ["argon2", "login", "log_in", "logout", "users", "registration", "email"],
+        "words": ["argon2", "login", "log_in", "logout", "app/auth/users", "registration", "password_hash"],
     },
     {
         "keep": {"auth": ["jwt"]},
@@ -173,7 +173,9 @@ def prune(root, answers):
 
 if __name__ == "__main__":
     prune(Path.cwd(), ANSWERS)
-    print(f"""
+    # Not to cruft, which generates a service twice to tell what has changed.
+    if "_output_dir" in ANSWERS:
+        print(f"""
 Created {ANSWERS["service_slug"]}. To serve it on http://127.0.0.1:8000:
 
   cd {ANSWERS["service_slug"]}

@@ -11,10 +11,19 @@ STARTED = time.monotonic()
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests have measured, how many combinations were proven, and how long it took."""
-    for report in terminalreporter.stats.get("passed", []):
-        for name, said in report.user_properties:
-            if name == "summary":
-                terminalreporter.write_line(said)
+    tallies: dict[str, list[int]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, said in report.user_properties:
+                if name == "summary":
+                    terminalreporter.write_line(said)
+                if name == "tally":
+                    what, *counts = said
+                    tallies[what] = [
+                        sum(pair) for pair in zip(tallies.get(what, [0, 0]), counts, strict=True)
+                    ]
+    for what, (tried, wrong) in tallies.items():
+        terminalreporter.write_line(f"Updates, {what}: {tried} tried, {wrong} with differences or conflicts.")
     passed = len(terminalreporter.stats.get("passed", []))
     failed = len(terminalreporter.stats.get("failed", [])) + len(terminalreporter.stats.get("error", []))
     proven = (

@@ -21,6 +21,7 @@ from app.health import init_health
 {% if cookiecutter.example %}
 from app.orders.routes import orders
 {% endif %}
+from app.resources import RESOURCES
 from app.service import Service
 from app.version import __version__
 
@@ -50,6 +51,8 @@ def create_app(config: Config | None = None) -> Flask:
     {% if cookiecutter.example %}
     api.register_blueprint(orders)
     {% endif %}
+    for resource in RESOURCES:
+        api.register_blueprint(resource)
     init_docs(app)
 
     return app

@@ -19,6 +19,7 @@ from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_serv
 from app.database.engine import engine_options, read_url
 {% endif %}
 from app.edge.settings import read_edge
+from app.own_settings import read_own
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ class Config:
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
         )
         self.METRICS_PORT = read_metrics_port(env, self.ENVIRONMENT)
+        vars(self).update(read_own(env, production=self.SECRETS_REQUIRED))
         {% if cookiecutter.tracing != "none" %}
         self.TRACES_SAMPLE_RATIO = env.float(
             "TRACES_SAMPLE_RATIO",

@@ -1,6 +1,8 @@
-"""Which service this is, and which version of it."""
+"""Which service this is, which version of it, and of which release of the template."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from dockerflow.version import get_version
 
@@ -10,7 +12,21 @@ __version__ = "0.1.0"
 ROOT = Path(__file__).parents[1]
 
 
-def read_version() -> dict[str, str]:
-    """Return Dockerflow's version object: from version.json, which the image's build writes."""
+def read_version() -> dict[str, Any]:
+    """Return Dockerflow's version object: from version.json, which the image's build writes.
+
+    `template` is where the service comes from; cruft keeps the commit.
+    """
     written = get_version(str(ROOT)) or {}
-    return {"source": "", "version": __version__, "commit": "", "build": "", **written}
+    template = {"version": TEMPLATE_VERSION, "commit": read_template_commit()}
+    own = {"source": "", "version": __version__, "commit": "", "build": "", **written}
+    return {**own, "template": template}
+
+
+TEMPLATE_VERSION = "{{ cookiecutter._template_version }}"
+
+
+def read_template_commit() -> str:
+    """Return the commit of the template; "" where the service is not linked to it."""
+    link = ROOT / ".cruft.json"
+    return str(json.loads(link.read_text())["commit"]) if link.exists() else ""

@@ -1,0 +1,1 @@
+"""How the services of a fleet stand to the template."""

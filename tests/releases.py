@@ -1,0 +1,82 @@
+"""The template's releases: what each has asked, and whether the next may be tagged.
+
+python -m tests.releases    checks the release that pyproject.toml names, and tags it
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tests import harness
+
+
+def git(*arguments: str, folder: Path = harness.ROOT) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def tags(folder: Path = harness.ROOT) -> list[str]:
+    """The releases, oldest first."""
+    found = [tag for tag in git("tag", folder=folder).split() if re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
+    return sorted(found, key=lambda tag: [int(part) for part in tag[1:].split(".")])
+
+
+def prompts(tag: str, folder: Path = harness.ROOT) -> dict:
+    """cookiecutter.json as it was released."""
+    return json.loads(git("show", f"{tag}:cookiecutter.json", folder=folder))
+
+
+def withdrawn(old: dict, new: dict) -> list[str]:
+    """What a service that has answered `old` could not answer any more."""
+    found = []
+    for prompt, answers in old.items():
+        if prompt.startswith("_"):
+            continue
+        if prompt not in new:
+            found.append(f"{prompt} is gone")
+        elif type(new[prompt]) is not type(answers):
+            found.append(f"{prompt} is asked in another way")
+        elif isinstance(answers, list):
+            found += [f"{prompt} has no {answer}" for answer in answers if answer not in new[prompt]]
+    return found
+
+
+def faults(folder: Path = harness.ROOT) -> list[str]:
+    """What keeps the release that pyproject.toml names from being tagged."""
+    version = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["version"]
+    new = json.loads((folder / "cookiecutter.json").read_text())
+    changelog = re.split(r"^(?=## )", (folder / "CHANGELOG.md").read_text(), flags=re.M)
+    (unreleased,) = [part for part in changelog if part.startswith("## [Unreleased]")]
+    section = "".join(part for part in changelog if part.startswith(f"## [{version}] - "))
+    found = []
+    if new["_template_version"] != version:
+        found.append(f"cookiecutter.json says {new['_template_version']}, pyproject.toml {version}")
+    if not re.match(r"## \[[\d.]+\] - \d{4}-\d{2}-\d{2}\n", section):
+        found.append(f"CHANGELOG.md has no section for {version} with a date")
+    elif "\n### Updating\n" not in section:
+        found.append(f"CHANGELOG.md does not say what updating to {version} takes")
+    if unreleased.partition("\n")[2].strip():
+        found.append("CHANGELOG.md has changes that are not of this release")
+    if f"v{version}" in tags(folder):
+        found.append(f"v{version} is released already")
+    if git("status", "--porcelain", folder=folder):
+        found.append("there are changes that are not committed")
+    for tag in tags(folder):
+        found += [f"since {tag}, {what}" for what in withdrawn(prompts(tag, folder), new)]
+    return found
+
+
+def main() -> None:
+    if found := faults():
+        sys.exit("\n".join(found))
+    if "--check" in sys.argv:
+        return
+    version = tomllib.loads((harness.ROOT / "pyproject.toml").read_text())["project"]["version"]
+    git("tag", "--annotate", "--message", f"Release {version}", f"v{version}")
+    print(f"Tagged v{version}. To publish it: git push origin main v{version}")
+
+
+if __name__ == "__main__":
+    main()

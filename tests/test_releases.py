@@ -1,0 +1,131 @@
+"""Every release can be updated from, and none that could not be is tagged."""
+
+import json
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tests import harness, linked, releases, servers
+from tests.test_updates import differences, with_own
+
+
+def test_no_answer_of_any_release_was_withdrawn():
+    new = json.loads((harness.ROOT / "cookiecutter.json").read_text())
+    assert {tag: releases.withdrawn(releases.prompts(tag), new) for tag in releases.tags()} == {
+        tag: [] for tag in releases.tags()
+    }
+
+
+OLD = {"name": "x", "database": ["postgresql", "none"], "example": True, "_private": 1}
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (OLD, []),
+        ({**OLD, "database": ["mysql", "postgresql", "none"], "more": True}, []),
+        ({k: v for k, v in OLD.items() if k != "_private"}, []),
+        ({k: v for k, v in OLD.items() if k != "name"}, ["name is gone"]),
+        ({**OLD, "database": ["postgresql"]}, ["database has no none"]),
+        ({**OLD, "example": ["yes", "no"]}, ["example is asked in another way"]),
+    ],
+)
+def test_what_is_withdrawn_is_named(new, said):
+    assert releases.withdrawn(OLD, new) == said
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory):
+    """The template's history, with what is here as its newest commit."""
+    folder = tmp_path_factory.mktemp("history") / "template"
+    linked.git(harness.ROOT, "clone", "--quiet", "--no-hardlinks", str(harness.ROOT), str(folder))
+    for path in folder.iterdir():
+        if path.name != ".git":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    linked.overlay(folder)
+    linked.commit(folder, "Release")
+    return folder
+
+
+@pytest.mark.slow
+def test_an_edited_service_of_each_release_is_updated_and_its_tests_pass(history, tmp_path, record_property):
+    tags = releases.tags(history)
+    for tag in tags:
+        service = linked.create(history, tmp_path / tag, harness.default(), checkout=tag)
+        harness.write(with_own(linked.tree(service)), service)
+        linked.commit(service, "Make it ours")
+        assert linked.update(service) == []
+        assert differences(service, harness.default()) == []
+        result = servers.run(service, "pytest", "-q", "-p", "no:cacheprovider")
+        assert result.returncode == 0, result.stdout[-3000:]
+    record_property(
+        "summary", f"Updates from {len(tags)} earlier releases: {', '.join(tags) or 'there are none'}."
+    )
+
+
+def edit(folder, name: str, change: Callable[[str], str]) -> None:
+    path = folder / name
+    path.write_text(change(path.read_text()))
+
+
+RELEASE = "## [Unreleased]\n\n## [9.0.0] - 2030-01-02\n\n### Updating\n\nNothing to do.\n"
+FAULTS = {
+    "no section": (
+        "CHANGELOG.md",
+        lambda text: text.replace("## [9.0.0]", "## [8.0.0]"),
+        "no section for 9.0.0",
+    ),
+    "no word of updating": (
+        "CHANGELOG.md",
+        lambda text: text.replace("### Updating", "### Added"),
+        "updating to",
+    ),
+    "more than it": (
+        "CHANGELOG.md",
+        lambda text: text.replace("[Unreleased]\n", "[Unreleased]\n\n- More.\n"),
+        "not of this release",
+    ),
+    "another version": ("cookiecutter.json", lambda text: text.replace('"9.0.0"', '"8.0.0"'), "says 8.0.0"),
+    "a prompt less": (
+        "cookiecutter.json",
+        lambda text: text.replace('"tracing": [', '"traces": ['),
+        "tracing is gone",
+    ),
+}
+
+
+@pytest.fixture
+def ready(history, tmp_path):
+    """A template that is about to be released, after an earlier release."""
+    folder = shutil.copytree(history, tmp_path / "ready")
+    if "v0.0.1" not in releases.tags(folder):
+        linked.git(folder, "tag", "v0.0.1")
+    version = json.loads((folder / "cookiecutter.json").read_text())["_template_version"]
+    edit(
+        folder, "pyproject.toml", lambda text: text.replace(f'version = "{version}"', 'version = "9.0.0"', 1)
+    )
+    edit(folder, "cookiecutter.json", lambda text: text.replace(f'"{version}"', '"9.0.0"'))
+    edit(folder, "CHANGELOG.md", lambda text: f"# Changelog\n\n{RELEASE}")
+    linked.commit(folder, "Release 9.0.0")
+    return folder
+
+
+def test_a_release_that_is_whole_may_be_tagged(ready):
+    assert releases.faults(ready) == []
+    linked.git(ready, "tag", "v9.0.0")
+    assert releases.faults(ready) == ["v9.0.0 is released already"]
+
+
+@pytest.mark.parametrize(("name", "change", "said"), FAULTS.values(), ids=FAULTS.keys())
+def test_one_that_is_not_may_not(name, change, said, ready):
+    edit(ready, name, change)
+    linked.commit(ready, "Spoil it")
+    faults = releases.faults(ready)
+    assert faults
+    assert any(said in fault for fault in faults), faults
+
+
+def test_nor_one_that_is_not_committed(ready):
+    (ready / "more.txt").write_text("More.\n")
+    assert releases.faults(ready) == ["there are changes that are not committed"]
