@@ -43,6 +43,7 @@ def overlay(folder: Path) -> None:
 
 def template(folder: Path) -> Path:
     """The template as it is here, as a repository of one commit."""
+    folder.mkdir(parents=True, exist_ok=True)
     overlay(folder)
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit(folder, "Release")

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests import harness, servers
+from tests import harness, linked, servers
 
 pytestmark = pytest.mark.slow
 
@@ -188,3 +188,34 @@ def test_a_second_demo_works_and_an_old_python_is_told_in_one_line(shell, tmp_pa
         said = [line for line in result.stderr.splitlines() if not line.startswith("make")]
         assert len(said) == 1
         assert "Python 3.11 or newer" in said[0]
+
+
+def test_updating_as_it_is_written(shell, tmp_path):
+    """From one release to the next, to another answer and back, by a newcomer."""
+    template = linked.template(tmp_path / "template")
+    changelog = (template / "CHANGELOG.md").read_text()
+    linked.git(template, "tag", "v0.1.0")
+    (template / "CHANGELOG.md").write_text(f"{changelog}\n## [0.2.0]\n\n### Updating\n\nNothing to do.\n")
+    dockerfile = template / "{{cookiecutter.service_slug}}" / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text().replace("--start-period=10s", "--start-period=20s"))
+    linked.commit(template, "Release v0.2.0")
+    linked.git(template, "tag", "v0.2.0")
+    shell.environment |= dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Newcomer")
+    shell.environment |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "newcomer@example.com")
+    said = {}
+    ran = commands((harness.ROOT / "docs" / "updating.md").read_text())
+    for command in ran:
+        if command == "pip install cruft":  # into an environment of its own, which then runs it
+            shell.run(f"{shlex.quote(sys.executable)} -m venv {tmp_path}/venv")
+            shell.environment["PATH"] = f"{tmp_path}/venv/bin:{shell.environment['PATH']}"
+        url = "https://github.com/org/cookiecutter-flask-microservice"
+        said[command] = shell.run(command.replace(url, f"{shlex.quote(str(template))} --no-input"))
+        if command == "make test":
+            assert " passed" in said[command]
+    assert len(ran) == 19
+    assert "Nothing to do." in said["make template-notes"]
+    assert "The tests pass there." in said["make template-rehearse"]
+    assert "To v0.2.0: 2 files changed" in said["make template-update"]
+    assert said["git diff --exit-code HEAD~2"] == ""
+    assert "start-period=20s" in (shell.folder / "Dockerfile").read_text()
+    assert "Say hello" in shell.run("make help")
