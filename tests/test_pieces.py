@@ -18,6 +18,16 @@ def test_every_path_of_the_table_is_in_the_template():
     assert stale == []
 
 
+def test_no_file_is_executable_or_a_link():
+    """cruft's patches would carry neither for certain."""
+    odd = [
+        path.name
+        for path in harness.TEMPLATE.rglob("*")
+        if path.is_symlink() or (path.is_file() and path.stat().st_mode & 0o111)
+    ]
+    assert odd == []
+
+
 def test_every_condition_of_the_table_is_an_answer():
     choices = harness.choices()
     for piece in harness.pieces():

@@ -74,7 +74,6 @@ class Config:
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
         )
         self.METRICS_PORT = read_metrics_port(env, self.ENVIRONMENT)
-        vars(self).update(read_own(env, production=self.SECRETS_REQUIRED))
         {% if cookiecutter.tracing != "none" %}
         self.TRACES_SAMPLE_RATIO = env.float(
             "TRACES_SAMPLE_RATIO",
@@ -83,6 +82,7 @@ class Config:
         )
         self.BAGGAGE_ALLOWED: list[str] = env.list("BAGGAGE_ALLOWED", [])
         {% endif %}
+        vars(self).update(read_own(env, production=self.SECRETS_REQUIRED))
 
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
         """Return the secret called `name`; None, and a fault noted, where it will not do."""

@@ -29,7 +29,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_sessions")),
     )
-    op.create_index(op.f("ix_login_sessions_user_id"), "login_sessions", ["user_id"])
+    for column in ("user_id", "expires_at"):
+        op.create_index(op.f(f"ix_login_sessions_{column}"), "login_sessions", [column])
 
 
 def downgrade() -> None:

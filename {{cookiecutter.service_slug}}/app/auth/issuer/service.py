@@ -22,8 +22,7 @@ from app.database import db
 
 def log_in(user: User) -> dict[str, Any]:
     """Start a family of tokens for the user; return its first ones."""
-    expired = TokenFamily.expires_at < now()
-    db.session.execute(delete(TokenFamily).where(TokenFamily.user_id == user.id, expired))
+    db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < now()))
     lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
     family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
     db.session.add(family)

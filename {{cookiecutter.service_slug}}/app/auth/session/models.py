@@ -21,6 +21,6 @@ class LoginSession(db.Model):  # type: ignore[name-defined, misc]
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)

@@ -31,8 +31,7 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
 def log_in(user: User) -> LoggedIn:
     """Start a login with a token of its own, whatever cookie the browser came with."""
     lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
-    expired = LoginSession.expires_at < now()
-    db.session.execute(delete(LoginSession).where(LoginSession.user_id == user.id, expired))
+    db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
     db.session.add(LoginSession(id=hash_token(token), user_id=user.id, expires_at=now() + lifetime))
     db.session.commit()
