@@ -22,7 +22,9 @@ from app.database import db
 
 def log_in(user: User) -> dict[str, Any]:
     """Start a family of tokens for the user; return its first ones."""
-    db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < now()))
+    # Not before the last access token that may have been revoked with it has expired.
+    forgotten = now() - current_app.extensions["revocations"].window
+    db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < forgotten))
     lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
     family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
     db.session.add(family)

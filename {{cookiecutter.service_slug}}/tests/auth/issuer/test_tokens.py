@@ -115,9 +115,20 @@ def test_a_login_ends_in_time(client: FlaskClient, log_in: Callable[..., Any]) -
         db.session.execute(update(TokenFamily).values(expires_at=now() - timedelta(seconds=1)))
         db.session.commit()
     assert refresh(client, tokens["refresh_token"]).status_code == 401
-    log_in()
-    with client.application.app_context():
-        assert db.session.query(TokenFamily).count() == 1
+
+
+def test_a_login_is_forgotten_when_its_last_token_has_expired(
+    client: FlaskClient, log_in: Callable[..., Any]
+) -> None:
+    window = client.application.extensions["revocations"].window
+    for ago, kept in ((window / 2, 2), (window * 2, 1)):
+        log_in()
+        with client.application.app_context():
+            db.session.execute(update(TokenFamily).values(expires_at=now() - ago))
+            db.session.commit()
+        log_in()
+        with client.application.app_context():
+            assert db.session.query(TokenFamily).count() == kept
 
 
 def test_logging_out_ends_a_login(client: FlaskClient, log_in: Callable[..., Any]) -> None:
