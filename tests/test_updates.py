@@ -288,3 +288,32 @@ def test_a_running_service_tells_where_it_comes_from(template, tmp_path):
     with servers.serving(service, tmp_path / "log") as server:
         told = server.ask("GET", "/__version__").json["template"]
     assert told == {"version": "0.1.0", "commit": linked.commit_of(service)}
+
+
+@pytest.mark.slow
+def test_a_database_goes_along(template, tmp_path):
+    """As docs/updating.md says: what was stored is still there, whatever becomes of `auth`."""
+    service = linked.create(template, tmp_path / "made", harness.default(auth="none"))
+
+    def flask(*arguments: str) -> str:
+        result = servers.run(service, "flask", *arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def answer(auth: str) -> None:
+        assert linked.update(service, {"auth": auth}) == []
+        linked.commit(service, f"Go to {auth}")
+        flask("db", "upgrade")
+        flask("db", "check")
+
+    (service / ".gitignore").write_text((service / ".gitignore").read_text() + "*.sqlite3\n")
+    linked.commit(service, "Ignore the database")
+    flask("db", "upgrade")
+    flask("orders", "seed", "--count=3")
+    answer("jwt")
+    flask("db", "downgrade", "0003")
+    answer("session")
+    flask("db", "downgrade", "0001")
+    answer("none")
+    with servers.serving(service, tmp_path / "log") as server:
+        assert len(server.ask("GET", "/orders/").json["orders"]) == 3
