@@ -43,26 +43,24 @@ def name(kind: str, whose: str) -> str:
 def increment(key: str) -> LoginAttempts:
     """Count one more, in a transaction of its own; return the count."""
     this = LoginAttempts.key == key
-    counted = update(LoginAttempts).where(this, LoginAttempts.expires_at > now())
     for _ in range(3):  # two may find no count at once: one makes it, the other counts on
-        db.session.execute(counted.values(attempts=LoginAttempts.attempts + 1))
-        found: LoginAttempts | None = db.session.scalar(
-            select(LoginAttempts)
-            .where(this, LoginAttempts.expires_at > now())
-            .execution_options(populate_existing=True)
-        )
-        if found:
+        current = (this, LoginAttempts.expires_at > now())
+        one_more = update(LoginAttempts).where(*current).values(attempts=LoginAttempts.attempts + 1)
+        # Only who has counted may read: a count that appears in between lacks this attempt.
+        if db.session.execute(one_more).rowcount:  # type: ignore[attr-defined]
+            fresh = select(LoginAttempts).where(this).execution_options(populate_existing=True)
+            counted: LoginAttempts = db.session.scalars(fresh).one()
             db.session.commit()
-            return found
+            return counted
         forget_expired()
-        found = LoginAttempts(key=key, attempts=1, expires_at=now() + WINDOW)
-        db.session.add(found)
+        first = LoginAttempts(key=key, attempts=1, expires_at=now() + WINDOW)
+        db.session.add(first)
         try:
             db.session.commit()
         except IntegrityError:
             db.session.rollback()
         else:
-            return found
+            return first
     raise TooManyRequests("Too many attempts to log in at once.", retry_after=1)
 
 
