@@ -50,38 +50,24 @@ RATIOS = {
 
 # Runs in the service's folder: times requests to an application, as told.
 CHILD = """
-import gc, importlib, io, json, os, sys, time
+import gc, importlib, json, os, sys, time
+from asking import ask
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 module = importlib.import_module(sys.argv[1])
 token = getattr(module, "TOKEN", "")
 verifier = module.application.extensions.get("verifier")
-def environ(method, path, body=b""):
-    made = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x", "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr, "wsgi.version": (1, 0),
-            "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False, "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": "127.0.0.1", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body)}
-    if token and path != "/anonymous":
-        made["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-    return made
-def ask(method, path, body=b""):
-    said = []
-    response = module.application(environ(method, path, body), lambda status, headers, exc_info=None: said.append(status))
-    text = b"".join(response)
-    response.close()
-    assert said[0][0] == "2", (said, text)
-    return text
 if verifier:
-    token = json.loads(ask("POST", "/auth/login", sys.argv[2].encode()))["access_token"]
+    token = json.loads(ask(module.application, "POST", "/auth/login", sys.argv[2].encode())[1])["access_token"]
 for line in sys.stdin:
     path, count = json.loads(line)
+    proof = {} if path == "/anonymous" else {"HTTP_AUTHORIZATION": f"Bearer {token}"}
     gc.collect()
     started = time.process_time()
     for _ in range(count):
         if path == "/unknown":
             verifier.known.clear()
-        ask("GET", "/verified" if path == "/unknown" else path)
+        ask(module.application, "GET", "/verified" if path == "/unknown" else path, **proof)
     print((time.process_time() - started) / count * 1e6, file=answers, flush=True)
 """
 

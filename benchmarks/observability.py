@@ -40,7 +40,8 @@ STARTS = 5
 
 # Runs in the service's folder: builds an application, then times requests to it, as told.
 CHILD = """
-import importlib, io, json, os, sys, time, gc
+import importlib, json, os, sys, time, gc
+from asking import ask
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 if sys.argv[1] == "served":
@@ -51,28 +52,7 @@ if sys.argv[1] == "served":
     metrics.start_worker(1)
 application = importlib.import_module(sys.argv[1]).application
 body = json.dumps(json.loads(sys.argv[2])).encode()
-def environ(method, path):
-    made = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x", "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.errors": sys.stderr, "wsgi.version": (1, 0),
-            "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False, "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": "localhost", "HTTP_USER_AGENT": "benchmark", "HTTP_ACCEPT": "*/*"}
-    if method == "POST":
-        made |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
-    else:
-        made["wsgi.input"] = io.BytesIO()
-    return made
-status = headers = None
-def start_response(said, sent, exc_info=None):
-    global status, headers
-    status, headers = said, sent
-def ask(method, path):
-    response = application(environ(method, path), start_response)
-    for chunk in response:
-        pass
-    response.close()
-    assert status[0] == "2", status
-ask("POST", "/orders/")
-location = dict(headers)["Location"]
+location = ask(application, "POST", "/orders/", body)[0]["Location"]
 paths = {"GET /hello": "/hello", "GET /orders/{id}": location, "POST /orders/": "/orders/"}
 for line in sys.stdin:
     route, count = json.loads(line)
@@ -80,7 +60,7 @@ for line in sys.stdin:
     gc.collect()
     started = time.process_time()
     for _ in range(count):
-        ask(method, path)
+        ask(application, method, path, body if method == "POST" else b"")
     print((time.process_time() - started) / count * 1e6, file=answers, flush=True)
 """
 

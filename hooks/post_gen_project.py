@@ -40,7 +40,7 @@ PIECES = [
     {
         "keep": {"auth": ["jwt"]},
         "paths": ["app/auth/tokens", "tests/auth/tokens"],
-        "words": ["jwt", "bearer_", "access_token", "at\\+jwt"],
+        "words": ["jwt", "init_bearer", "access_token", "at\\+jwt"],
     },
     {
         "keep": {"auth": ["jwt"], "database": ["postgresql", "mysql"]},

@@ -23,6 +23,7 @@ def read_version() -> dict[str, Any]:
     return {**own, "template": template}
 
 
+# Apart from __version__, which is the team's to raise: git merges by neighbouring lines.
 TEMPLATE_VERSION = "{{ cookiecutter._template_version }}"
 
 

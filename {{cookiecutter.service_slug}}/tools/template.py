@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
 
 LINK = Path(".cruft.json")
 BEHIND, CONFLICTS, CANNOT = 1, 2, 3
@@ -23,31 +22,30 @@ BEHIND, CONFLICTS, CANNOT = 1, 2, 3
 THEIRS = ["constraints.txt"]
 
 
-def refuse(reason: str) -> NoReturn:
-    print(reason, file=sys.stderr)
-    sys.exit(CANNOT)
+class Cannot(Exception):
+    """Nothing was changed; the message says why not."""
 
 
 def run(*command: str, folder: Path | str = ".") -> str:
-    """Run a command; return what it prints, or refuse with what it says when it fails."""
+    """Run a command; return what it prints, raises `Cannot` with what it says when it fails."""
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if result.returncode:
-        refuse(f"{shlex.join(command)}: {result.stderr.strip() or result.stdout.strip()}")
+        raise Cannot(f"{shlex.join(command)}: {result.stderr.strip() or result.stdout.strip()}")
     return result.stdout
 
 
 def read_link() -> dict[str, str]:
     """Return where the service comes from, as cruft keeps it."""
     if not LINK.exists():
-        refuse(
+        raise Cannot(
             "This service is not linked to its template: see docs/updating.md there, cruft link."
         )
     link: dict[str, str] = json.loads(LINK.read_text())
     return link
 
 
-def newest_release(template: str) -> tuple[str, str]:
-    """Return the tag and the commit of the newest vX.Y.Z; where there is none, of HEAD."""
+def list_releases(template: str) -> list[tuple[str, str]]:
+    """Return the tags vX.Y.Z with their commits, oldest first; where there is none, HEAD."""
     found: dict[tuple[int, ...], tuple[str, str]] = {}
     listed = run("git", "ls-remote", template, "HEAD", "refs/tags/v*")
     head = ""
@@ -59,13 +57,13 @@ def newest_release(template: str) -> tuple[str, str]:
             found[version] = (match[1], commit)
         elif name == "HEAD":
             head = commit
-    return found[max(found)] if found else ("HEAD", head)
+    return [found[version] for version in sorted(found)] or [("HEAD", head)]
 
 
 def require_clean_tree() -> None:
-    """Refuse unless all is committed, so that whatever happens can be undone."""
+    """Raise `Cannot` unless all is committed, so that whatever happens can be undone."""
     if changed := run("git", "status", "--porcelain"):
-        refuse(f"Commit, stash or ignore first what git does not have:\n{changed.rstrip()}")
+        raise Cannot(f"Commit, stash or ignore first what git does not have:\n{changed.rstrip()}")
 
 
 def find_conflicts(folder: Path) -> list[str]:
@@ -75,7 +73,7 @@ def find_conflicts(folder: Path) -> list[str]:
     return sorted({path for path in (*unmerged, *rejected) if path})
 
 
-def apply(folder: Path, tag: str, commit: str, answers: str | None) -> list[str]:
+def apply(folder: Path, tag: str, commit: str, answers: str | None = None) -> list[str]:
     """Update the service in `folder`; return the conflicts. What fails half-way is undone."""
     command = [
         *shlex.split(os.environ["CRUFT"]),
@@ -91,7 +89,7 @@ def apply(folder: Path, tag: str, commit: str, answers: str | None) -> list[str]
         run("git", "reset", "--hard", "--quiet", folder=folder)
         run("git", "clean", "-d", "--force", "--quiet", folder=folder)
         lines = (result.stderr.strip() or result.stdout.strip() or "cruft failed").splitlines()
-        refuse(f"Could not update to {tag}, and has changed nothing: {lines[-1]}")
+        raise Cannot(f"Could not update to {tag}, and has changed nothing: {lines[-1]}")
     for path in set(find_conflicts(folder)) & set(THEIRS):
         run("git", "checkout", "--theirs", path, folder=folder)
         run("git", "add", path, folder=folder)
@@ -113,7 +111,7 @@ def report(tag: str, changed: str, conflicts: list[str]) -> None:
 
 def check() -> int:
     link = read_link()
-    tag, commit = newest_release(link["template"])
+    tag, commit = list_releases(link["template"])[-1]
     if link["commit"] == commit:
         print(f"Up to date with {tag}.")
         return 0
@@ -124,7 +122,7 @@ def check() -> int:
 def update(answers: str | None) -> int:
     link = read_link()
     require_clean_tree()
-    tag, commit = newest_release(link["template"])
+    tag, commit = list_releases(link["template"])[-1]
     if link["commit"] == commit and not answers:
         print(f"Up to date with {tag}.")
         return 0
@@ -136,7 +134,7 @@ def update(answers: str | None) -> int:
 
 def rehearse(answers: str | None) -> int:
     link = read_link()
-    tag, commit = newest_release(link["template"])
+    tag, commit = list_releases(link["template"])[-1]
     scratch = Path(tempfile.mkdtemp(prefix="template-"))
     run("git", "worktree", "add", "--quiet", "--detach", str(scratch), "HEAD")
     try:
@@ -156,7 +154,7 @@ def rehearse(answers: str | None) -> int:
 def notes() -> int:
     """Print the sections of the template's changelog that this service has not got yet."""
     link = read_link()
-    tag, commit = newest_release(link["template"])
+    tag, commit = list_releases(link["template"])[-1]
     with tempfile.TemporaryDirectory() as clone:
         run("git", "clone", "--quiet", "--bare", link["template"], clone)
         known, newer = (
@@ -175,11 +173,17 @@ def main() -> int:
     parser.add_argument("command", choices=["check", "rehearse", "update", "notes"])
     parser.add_argument("--answers", help="other answers to the template's questions, as JSON")
     given = parser.parse_args()
-    if given.command == "check":
-        return check()
-    if given.command == "notes":
-        return notes()
-    return rehearse(given.answers) if given.command == "rehearse" else update(given.answers)
+    commands = {
+        "check": check,
+        "rehearse": lambda: rehearse(given.answers),
+        "update": lambda: update(given.answers),
+        "notes": notes,
+    }
+    try:
+        return commands[given.command]()
+    except Cannot as error:
+        print(error, file=sys.stderr)
+        return CANNOT
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from app.auth.identity import require
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-SAFE_METHODS = {"GET", "HEAD"}
+# Those that change nothing (RFC 9110, section 9.2.1).
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 # How OpenAPI calls what a request proves itself by.
 SECURITY_SCHEMES = {{ '["cookie", "csrf"]' if cookiecutter.auth == "session" else '["bearer"]' }}

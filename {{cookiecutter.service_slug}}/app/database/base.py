@@ -11,6 +11,10 @@ from sqlalchemy.types import TypeDecorator
 from app.database.{{ cookiecutter.database }} import MOMENT
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Base(DeclarativeBase):
     """Base class of the models. Its constraints have predictable names, for migrations to use."""
 

@@ -24,8 +24,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.clients import payments
 from app.database import db
+from app.database.base import now
 from app.orders.metrics import count_order
-from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus, now
+from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus
 from app.orders.pricing import minor_unit, total
 from app.orders.schemas import OrderSchema
 

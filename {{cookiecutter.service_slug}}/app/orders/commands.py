@@ -6,6 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from app.orders import checkout
+from app.orders.schemas import OrderSchema
 
 commands = AppGroup("orders", help="Look after the orders.")
 
@@ -16,3 +17,12 @@ def settle(older_than: float) -> None:
     """Finish payments and refunds that were interrupted. Run it every minute."""
     settled, waiting = checkout.settle_all(timedelta(seconds=older_than))
     click.echo(f"{settled} settled, {waiting} waiting for the payment provider")
+
+
+def place_samples(count: int) -> None:
+    """Place so many sample orders, and say so."""
+    for number in range(1, count + 1):
+        items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
+        order = OrderSchema().load({"currency": "EUR", "items": items})
+        checkout.place_order(order, key=None)
+    click.echo(f"{count} orders placed")

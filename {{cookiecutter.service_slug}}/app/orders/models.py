@@ -1,7 +1,7 @@
 """Orders as the database keeps them."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.auth.users.accounts import current_user_id
 {% endif %}
 from app.database import db
-from app.database.base import Money, UtcDateTime
+from app.database.base import Money, UtcDateTime, now
 
 
 class OrderStatus(StrEnum):
@@ -32,10 +32,6 @@ TRANSITIONS = {
     OrderStatus.SHIPPED: set(),
     OrderStatus.CANCELLED: set(),
 }
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Order(db.Model):  # type: ignore[name-defined, misc]

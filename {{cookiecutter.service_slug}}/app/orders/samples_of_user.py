@@ -5,9 +5,7 @@ from flask import g
 
 from app.auth.identity import Identity
 from app.auth.users.accounts import find_user
-from app.orders import checkout
-from app.orders.commands import commands
-from app.orders.schemas import OrderSchema
+from app.orders.commands import commands, place_samples
 
 __all__ = ["commands"]
 
@@ -21,8 +19,4 @@ def seed(email: str, count: int) -> None:
     if user is None:
         raise click.ClickException("There is no account with this e-mail address.")
     g.identity = Identity(str(user.id), frozenset())
-    for number in range(1, count + 1):
-        items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
-        order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None)
-    click.echo(f"{count} orders placed")
+    place_samples(count)

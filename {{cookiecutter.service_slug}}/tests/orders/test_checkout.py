@@ -16,8 +16,9 @@ from werkzeug.test import TestResponse
 
 from app.clients import payments
 from app.database import db
+from app.database.base import now
 from app.orders import checkout
-from app.orders.models import IdempotencyKey, Order, now
+from app.orders.models import IdempotencyKey, Order
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
 

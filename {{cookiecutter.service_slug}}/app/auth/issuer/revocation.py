@@ -15,9 +15,10 @@ from threading import Lock
 from sqlalchemy import select, update
 
 from app.auth.issuer.models import TokenFamily
-from app.auth.tokens.verification import LEEWAY, InvalidToken
-from app.auth.users.models import now
+from app.auth.tokens.bearer import refused
+from app.auth.tokens.verification import LEEWAY
 from app.database import db
+from app.database.base import now
 
 # Seconds that the clocks of hosts may differ by, all told.
 MARGIN = 60
@@ -38,13 +39,13 @@ class Revocations:
         self.lock = Lock()
 
     def check(self, family: str) -> None:
-        """Raise `InvalidToken` for a token of a revoked family."""
+        """Raise `Unauthorized` for a token of a revoked family."""
         if self.is_stale():
             with self.lock:
                 if self.is_stale():
                     self.read()
         if family in self.revoked:
-            raise InvalidToken("The token was revoked.")
+            raise refused("The token was revoked.")
 
     def is_stale(self) -> bool:
         return time.monotonic() - self.read_at >= self.delay or self.word[:] != self.seen

@@ -7,7 +7,7 @@ from flask import current_app, request
 from app.auth.blueprint import Blueprint
 from app.auth.issuer import service
 from app.auth.issuer.schemas import KeySetSchema, RefreshSchema, TokensSchema
-from app.auth.tokens.verification import bearer_token
+from app.auth.tokens.bearer import verify_request
 from app.auth.users.accounts import check_credentials, current_user
 from app.auth.users.schemas import CredentialsSchema
 
@@ -41,8 +41,7 @@ def refresh(body: dict[str, str]) -> dict[str, Any]:
 @auth.response(204)
 def log_out() -> None:
     """End this login: its tokens are good for nothing from now on"""
-    family = current_app.extensions["verifier"].verify(bearer_token()).sid
-    current_app.extensions["revocations"].revoke(family=family)
+    current_app.extensions["revocations"].revoke(family=verify_request().sid)
 
 
 @auth.post("/logout-everywhere")

@@ -8,16 +8,17 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-import jwt
 from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import delete, update
 from werkzeug.exceptions import Unauthorized
 
 from app.auth.issuer.models import TokenFamily
-from app.auth.tokens.verification import ACCESS_TOKEN, InvalidToken, refused
-from app.auth.users.models import User, now
+from app.auth.tokens.bearer import refused
+from app.auth.tokens.signing import make_access_token
+from app.auth.users.models import User
 from app.database import db
+from app.database.base import now
 
 
 def log_in(user: User) -> dict[str, Any]:
@@ -59,27 +60,14 @@ def refresh(token: str) -> dict[str, Any]:
 
 def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any]:
     """Return the tokens of a login, as OAuth does (RFC 6749, section 5.1)."""
-    config = current_app.config
     key = current_app.extensions["verifier"].keys.first()
-    issued = int(now().timestamp())
-    claims = {
-        "iss": config["JWT_ISSUER"],
-        "aud": config["JWT_AUDIENCE"],
-        "sub": str(user.id),
-        "scope": user.scopes,
-        "iat": issued,
-        "nbf": issued,
-        "exp": issued + config["ACCESS_TOKEN_LIFETIME"],
-        "jti": str(uuid.uuid4()),
-        "sid": str(family),
-    }
-    headers = {"kid": key.id, "typ": ACCESS_TOKEN}
+    lifetime = current_app.config["ACCESS_TOKEN_LIFETIME"]
     return {
-        "access_token": jwt.encode(
-            claims, key.signing_key, algorithm=key.algorithm, headers=headers
+        "access_token": make_access_token(
+            key, str(user.id), user.scopes, lifetime, sid=str(family)
         ),
         "token_type": "Bearer",
-        "expires_in": config["ACCESS_TOKEN_LIFETIME"],
+        "expires_in": lifetime,
         "refresh_token": refresh_token_signer().dumps([family.hex, generation]),
     }
 
@@ -101,7 +89,7 @@ def refresh_token_signer() -> URLSafeSerializer:
 
 
 def unusable() -> Unauthorized:
-    return refused(InvalidToken("The refresh token is not valid."))
+    return refused("The refresh token is not valid.")
 
 
 def end_logins(user_id: uuid.UUID) -> int:

@@ -1,14 +1,10 @@
 """The `flask tokens` command."""
 
-import time
-import uuid
-
 import click
-import jwt
 from flask import current_app
 from flask.cli import AppGroup
 
-from app.auth.tokens.verification import ACCESS_TOKEN
+from app.auth.tokens.signing import make_access_token
 
 SCOPES = "{{ 'orders:read orders:write' if cookiecutter.example else '' }}"
 
@@ -24,16 +20,4 @@ def make(subject: str, scopes: str, lifetime: int) -> None:
     key = next((key for key in current_app.config["JWT_KEYS"] if key.can_sign), None)
     if key is None:
         raise click.ClickException("The issuer's key is not here, but what verifies its tokens.")
-    issued = int(time.time())
-    claims = {
-        "iss": current_app.config["JWT_ISSUER"],
-        "aud": current_app.config["JWT_AUDIENCE"],
-        "sub": subject,
-        "scope": scopes,
-        "iat": issued,
-        "nbf": issued,
-        "exp": issued + lifetime,
-        "jti": str(uuid.uuid4()),
-    }
-    headers = {"kid": key.id, "typ": ACCESS_TOKEN}
-    click.echo(jwt.encode(claims, key.signing_key, algorithm=key.algorithm, headers=headers))
+    click.echo(make_access_token(key, subject, scopes, lifetime))

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 from urllib.request import Request, urlopen
 
-from app.auth.tokens.keys import Key, read_jwks
+from app.auth.tokens.keys import Key, KeyRing, read_jwks
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class RemoteKeys:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.keys: dict[str, Key] = {}
+        self.ring = KeyRing([])
         self.fetched_at = float("-inf")
         self.asked_at = float("-inf")
         self.lock = Lock()
@@ -37,38 +37,33 @@ class RemoteKeys:
         """Return the key called `kid`; for a token that names none, the only key there is."""
         if time.monotonic() - self.fetched_at >= LIFETIME:
             self.refresh()
-        found = self.look_up(kid)
+        found = self.ring.find(kid)
         if found is None:
             self.refresh()
-            found = self.look_up(kid)
+            found = self.ring.find(kid)
         return found
-
-    def look_up(self, kid: str | None) -> Key | None:
-        keys = self.keys
-        if kid is None:
-            return next(iter(keys.values())) if len(keys) == 1 else None
-        return keys.get(kid)
 
     def refresh(self) -> None:
         """Ask the issuer, unless it was asked a moment ago."""
         # Those who have keys go on with them meanwhile; those who have none wait for them.
-        if not self.lock.acquire(blocking=not self.keys):
+        if not self.lock.acquire(blocking=not self.ring.keys):
             return
         try:
             if time.monotonic() - self.asked_at < COOLDOWN:
                 return
             self.asked_at = time.monotonic()
-            fetched = {key.id: key for key in read_jwks(fetch(self.url)) if not key.is_secret}
-            # A key that has not changed stays the same object: what it has verified stays known.
-            self.keys = {
-                kid: self.keys[kid] if kid in self.keys and self.keys[kid].jwk == key.jwk else key
-                for kid, key in fetched.items()
-            }
+            fetched = [key for key in read_jwks(fetch(self.url)) if not key.is_secret]
+            self.ring = KeyRing(self.known_or_new(key) for key in fetched)
             self.fetched_at = time.monotonic()
         except (OSError, ValueError) as error:
             logger.warning("the keys of the issuer cannot be had from %s: %s", self.url, error)
         finally:
             self.lock.release()
+
+    def known_or_new(self, key: Key) -> Key:
+        """Return a key that has not changed as the same object: what it has verified stays known."""
+        known = self.ring.find(key.id)
+        return known if known and known.jwk == key.jwk else key
 
 
 def fetch(url: str) -> Any:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import current_app, request
 from werkzeug.exceptions import Forbidden
 
-UNCHANGING_METHODS = {"GET", "HEAD", "OPTIONS"}
+from app.auth.blueprint import SAFE_METHODS
 
 
 def csrf_token(token: str) -> str:
@@ -20,7 +20,7 @@ def csrf_token(token: str) -> str:
 
 def check_csrf_token(token: str) -> None:
     """Raise `Forbidden` for a request that changes something and has not said what only we can tell."""
-    if request.method in UNCHANGING_METHODS:
+    if request.method in SAFE_METHODS:
         return
     sent = request.headers.get("X-CSRF-Token", "")
     if not hmac.compare_digest(sent.encode(), csrf_token(token).encode()):
@@ -32,7 +32,7 @@ def refuse_foreign_origin() -> None:
 
     Logging in is one, too: a victim would go on as somebody else.
     """
-    if request.method in UNCHANGING_METHODS:
+    if request.method in SAFE_METHODS:
         return
     origin = request.headers.get("Origin")
     if origin is None or urlsplit(origin).netloc == request.host:

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.auth.users.models import User, now
+from app.auth.users.models import User
 from app.database import db
-from app.database.base import UtcDateTime
+from app.database.base import UtcDateTime, now
 
 
 class LoginSession(db.Model):  # type: ignore[name-defined, misc]

@@ -10,8 +10,9 @@ from flask_login import UserMixin, login_user, logout_user
 from sqlalchemy import delete
 
 from app.auth.session.models import LoginSession
-from app.auth.users.models import User, now
+from app.auth.users.models import User
 from app.database import db
+from app.database.base import now
 
 # How exactly it is kept when a login was last used.
 PRECISION = timedelta(minutes=1)

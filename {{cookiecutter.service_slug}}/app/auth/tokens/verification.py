@@ -5,10 +5,8 @@ from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import jwt
-from flask import request
-from werkzeug.exceptions import Unauthorized
 
-from app.auth.identity import Identity, unauthorized
+from app.auth.identity import Identity
 from app.auth.tokens.keys import Key
 
 # Seconds that clocks may differ by.
@@ -114,17 +112,3 @@ def read_claims(claims: dict[str, Any], key: Key) -> Verified:
         raise ValueError("odd claims")
     identity = Identity(claims["sub"], frozenset(scope.split()))
     return Verified(identity, float(claims["exp"]), str(claims.get("sid", "")), key)
-
-
-def bearer_token() -> str:
-    """Return the token of the request (RFC 6750, section 2.1); raises `Unauthorized` without one."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise unauthorized("bearer", "Send an access token: Authorization: Bearer <token>.")
-    return str(token)
-
-
-def refused(error: InvalidToken) -> Unauthorized:
-    """Return the error of a request whose token proves nothing (RFC 6750, section 3.1)."""
-    said = str(error)
-    return unauthorized("bearer", said, error="invalid_token", error_description=said)

@@ -2,17 +2,13 @@
 
 import unicodedata
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.database import db
-from app.database.base import UtcDateTime
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
+from app.database.base import UtcDateTime, now
 
 
 def normalise_email(email: str) -> str:

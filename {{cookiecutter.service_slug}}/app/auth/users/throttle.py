@@ -11,8 +11,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import TooManyRequests
 
-from app.auth.users.models import LoginAttempts, now
+from app.auth.users.models import LoginAttempts
 from app.database import db
+from app.database.base import now
 
 LIMITS = {"account": 10, "address": 100}
 WINDOW = timedelta(minutes=15)

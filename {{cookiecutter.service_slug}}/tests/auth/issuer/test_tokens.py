@@ -17,9 +17,9 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.auth.issuer.models import TokenFamily
 from app.auth.tokens.keys import read_keys
-from app.auth.users.models import now
 from app.config import ConfigError, load_config
 from app.database import db
+from app.database.base import now
 from app.observability.logging import redact
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.auth.session.models import LoginSession
-from app.auth.users.models import now
 from app.config import load_config
 from app.database import db
+from app.database.base import now
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 

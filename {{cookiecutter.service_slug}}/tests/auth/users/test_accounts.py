@@ -9,9 +9,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.auth.users.accounts import create_user, find_user
-from app.auth.users.models import LoginAttempts, now
+from app.auth.users.models import LoginAttempts
 from app.auth.users.throttle import LIMITS, WINDOW
 from app.database import db
+from app.database.base import now
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
