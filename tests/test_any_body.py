@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests import harness, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 BODIES = int(os.environ.get("BODIES", "500"))
 

@@ -35,7 +35,7 @@ from tests import contract, harness, servers
 from tests.listener import Listener, ListenerHandler
 from tests.provider import Provider
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 FLAVOURS = {
     "jwt": {"auth": "jwt"},
