@@ -101,6 +101,20 @@ def test_its_own_suite_passes_on_the_real_database(service, tmp_path):
     assert result.returncode == 0, result.stdout[-5000:]
 
 
+NEWEST = max(harness.choices()["python_version"], key=lambda version: int(version.partition(".")[2]))
+
+
+@pytest.mark.proof
+@pytest.mark.skipif("WITH_PYTHON" not in os.environ, reason="WITH_PYTHON names no command")
+def test_the_default_services_suite_passes_on_the_newest_python(default_service, tmp_path):
+    """Set up by its own Makefile: WITH_PYTHON VERSION COMMAND... runs a command on another Python."""
+    folder = shutil.copytree(default_service, tmp_path / "service")
+    result = servers.run(folder, os.environ["WITH_PYTHON"], NEWEST, "make", "test")
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout
+    assert " failed" not in result.stdout
+
+
 @pytest.fixture(scope="module")
 def default_service(tmp_path_factory):
     return harness.write(harness.render(harness.default()), tmp_path_factory.mktemp("default") / "service")
