@@ -15,6 +15,8 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.api import Blueprint
+from app.auth.identity import current_identity
 from app.auth.issuer.models import TokenFamily
 from app.auth.tokens.keys import read_keys
 from app.config import ConfigError, load_config
@@ -254,3 +256,24 @@ def test_a_token_is_told_to_no_log(log_in: Callable[..., Any]) -> None:
     for name in ("access_token", "refresh_token"):
         assert tokens[name] not in redact(f"sent {name}={tokens[name]}")
     assert tokens["access_token"] not in redact(f"Authorization: Bearer {tokens['access_token']}")
+
+
+def test_a_public_view_learns_who_calls_it(
+    app: Flask, log_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = Blueprint("things", __name__, public=True)
+
+    @things.get("/things")
+    def asks() -> dict[str, str]:
+        identity = current_identity()
+        return {"subject": identity.subject if identity else ""}
+
+    token = log_in()["access_token"]
+    monkeypatch.setattr("app.RESOURCES", [things])
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = app.config["SQLALCHEMY_DATABASE_URI"]
+    open_app = create_app(config)
+    subject = jwt.decode(token, options={"verify_signature": False})["sub"]
+    assert ask(open_app.test_client(), token, path="/things").get_json() == {"subject": subject}
+    with open_app.app_context():
+        db.engine.dispose()
