@@ -1,5 +1,7 @@
 """Accounts over HTTP."""
 
+from flask import request
+
 from app.api import Blueprint
 from app.auth.users import accounts
 from app.auth.users.models import User
@@ -17,7 +19,7 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 
     The answer is the same where the e-mail address has one already; that one stays as it is.
     """
-    accounts.register(**credentials)
+    accounts.register(**credentials, address=request.remote_addr)
     return credentials
 
 
