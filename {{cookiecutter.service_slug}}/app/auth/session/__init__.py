@@ -7,7 +7,7 @@ from werkzeug.exceptions import Unauthorized
 from app.auth.identity import Identity, init_identity, unauthorized
 from app.auth.session.csrf import check_csrf_token, refuse_foreign_origin
 from app.auth.session.routes import auth
-from app.auth.session.service import load_login
+from app.auth.session.service import load_login, record_use
 from app.auth.users.commands import commands
 from app.auth.users.routes import users
 from app.extensions import api
@@ -19,6 +19,7 @@ def init_auth(app: Flask) -> None:
     # It would compare addresses and agents, which change; a login is kept in the database instead.
     manager.session_protection = None
     manager.user_loader(load_login)
+    app.teardown_request(record_use)
     app.before_request(refuse_foreign_origin)
     init_identity(app, authenticate, missing)
     api.spec.components.security_scheme(

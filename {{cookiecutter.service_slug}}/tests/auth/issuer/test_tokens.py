@@ -24,6 +24,10 @@ from app.database import db
 from app.database.base import now
 from app.observability.logging import redact
 
+PUBLIC_PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 
@@ -249,6 +253,38 @@ def test_keys_that_will_not_do_are_named_at_the_start(
     with pytest.raises(ConfigError, match="JWT_KEYS") as refusal:
         load_config("testing")
     assert "\n" not in str(refusal.value)
+
+
+FAULTS = {
+    "REFRESH_TOKEN_LIFETIME": ["1000000000000", "0", "-1", "1e3"],
+    "ACCESS_TOKEN_LIFETIME": ["1000000000000", "0"],
+    "REVOCATION_DELAY": ["nan", "inf", "-1"],
+    "JWT_ISSUER": [""],
+    "JWT_AUDIENCE": [""],
+    "JWT_KEYS": [PUBLIC_PEM],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in FAULTS.items() for value in values]
+)
+def test_a_setting_that_cannot_work_is_named_at_the_start(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name) as refusal:
+        load_config("testing")
+    assert "\n" not in str(refusal.value)
+
+
+def test_production_requires_what_refresh_tokens_are_signed_with(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in production.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SECRET_KEY")
+    with pytest.raises(ConfigError, match="SECRET_KEY"):
+        load_config("production")
 
 
 def test_a_token_is_told_to_no_log(log_in: Callable[..., Any]) -> None:
