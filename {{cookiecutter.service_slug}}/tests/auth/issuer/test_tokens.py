@@ -1,17 +1,19 @@
 """From a login to its end: refreshed, copied, revoked, signed with new keys."""
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -169,6 +171,36 @@ def test_a_revocation_elsewhere_holds_once_the_database_is_asked(
     assert ask(client, token).status_code == 401
 
 
+def test_a_database_that_is_away_holds_up_one_request_and_no_other(
+    app: Flask, log_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = log_in()["access_token"]
+    revocations = app.extensions["revocations"]
+    queries = []
+
+    def hang() -> NoReturn:
+        queries.append(1)
+        time.sleep(1)
+        raise OperationalError("SELECT", {}, Exception("timed out"))
+
+    monkeypatch.setattr(revocations, "load", hang)
+    monkeypatch.setattr(revocations, "loaded_at", float("-inf"))
+
+    def timed(_: int) -> tuple[int, float]:
+        started = time.perf_counter()
+        return ask(app.test_client(), token).status_code, time.perf_counter() - started
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(timed, range(12)))
+    assert {status for status, _ in asked} == {503}
+    assert sorted(taken for _, taken in asked)[-2] < 0.8
+    assert len(queries) == 1
+    monkeypatch.undo()
+    assert ask(app.test_client(), token).status_code == 503  # the failure is remembered
+    monkeypatch.setattr(revocations, "failed_at", float("-inf"))
+    assert ask(app.test_client(), token).status_code == 200
+
+
 def test_a_revocation_is_not_remembered_for_longer_than_a_token_lives(
     client: FlaskClient, log_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,12 +208,12 @@ def test_a_revocation_is_not_remembered_for_longer_than_a_token_lives(
     assert ask(client, token, "POST", "/auth/logout").status_code == 204
     revocations = client.application.extensions["revocations"]
     with client.application.app_context():
-        revocations.read()
+        revocations.load()
         assert len(revocations.revoked) == 1
         long_ago = now() - revocations.window - timedelta(seconds=1)
         db.session.execute(update(TokenFamily).values(revoked_at=long_ago))
         db.session.commit()
-        revocations.read()
+        revocations.load()
     assert revocations.revoked == frozenset()
 
 
