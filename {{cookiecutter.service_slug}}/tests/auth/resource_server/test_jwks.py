@@ -4,8 +4,9 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NoReturn
 
 import jwt
 import pytest
@@ -141,7 +142,27 @@ def test_the_last_good_keys_count_while_the_issuer_is_down(
 
 def test_without_any_keys_nobody_is_let_in(service: FlaskClient, issuer: Issuer) -> None:
     issuer.body = b"no"
-    assert ask(service, issuer.make_token()) == 401
+    assert ask(service, issuer.make_token()) == 503
+
+
+def test_an_issuer_that_hangs_holds_up_one_request_and_no_other(
+    service: FlaskClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_: str) -> NoReturn:
+        time.sleep(1)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(jwks, "fetch", hang)
+    token = issuer.make_token()
+
+    def timed(_: int) -> tuple[int, float]:
+        started = time.perf_counter()
+        return ask(service.application.test_client(), token), time.perf_counter() - started
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(timed, range(8)))
+    assert {status for status, _ in asked} == {503}
+    assert sorted(taken for _, taken in asked)[-2] < 0.8
 
 
 def test_keys_of_an_issuer_that_publishes_key_ops_sign_are_taken(
