@@ -34,7 +34,12 @@ PIECES = [
     },
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
-        "paths": ["app/auth/users", "migrations/versions/0002_create_users.py", "tests/auth/users"],
+        "paths": [
+            "app/auth/users",
+            "migrations/versions/0002_create_users.py",
+            "migrations/versions/0005_compare_emails_exactly.py",
+            "tests/auth/users",
+        ],
         "words": ["argon2", "login", "log_in", "logout", "app/auth/users", "registration", "password_hash"],
     },
     {

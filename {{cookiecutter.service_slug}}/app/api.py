@@ -10,6 +10,9 @@ from marshmallow import Schema, ValidationError
 from marshmallow.validate import Regexp
 from webargs.flaskparser import FlaskParser, is_json_request
 
+{% if cookiecutter.auth != "none" %}
+from app.auth.blueprint import GuardedBlueprint
+{% endif %}
 from app.errors import PROBLEM_JSON, ProblemSchema, handle_http_exception
 
 # Levels of lists and objects in a body.
@@ -56,8 +59,8 @@ class FullMatch(Regexp):
         return super().__call__(value)
 
 
-class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose routes declare their arguments and responses."""
+class Blueprint({{ "flask_smorest.Blueprint" if cookiecutter.auth == "none" else "GuardedBlueprint" }}):
+    """A blueprint whose routes declare their arguments and responses{{ "" if cookiecutter.auth == "none" else "; guarded unless `public`" }}."""
 
     ARGUMENTS_PARSER = JSONParser()
 

@@ -85,11 +85,14 @@ class Config:
         vars(self).update(read_own(env, production=self.SECRETS_REQUIRED))
 
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
-        """Return the secret called `name`; None, and a fault noted, where it will not do."""
+        """Return the secret called `name`; None where it is not set, and for a fault noted in `env`.
+
+        A piece that cannot do without one requires it in its own settings.
+        """
         if not self.SECRETS_REQUIRED:
             return env.str(name, development_default)
         is_secret = validate.NoneOf([development_default], error="Is the development default.")
-        return env.str(name, validate=[validate.Length(min=32), is_secret])
+        return env.str(name, None, validate=[validate.Length(min=32), is_secret])
 
 
 class DevelopmentConfig(Config):

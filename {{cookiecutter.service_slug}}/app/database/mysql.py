@@ -1,7 +1,7 @@
 """What is MySQL's, and MariaDB's, own."""
 
-from sqlalchemy import DateTime
-from sqlalchemy.dialects.mysql import DATETIME
+from sqlalchemy import DateTime, String
+from sqlalchemy.dialects.mysql import DATETIME, VARCHAR
 
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 
@@ -13,3 +13,9 @@ MIGRATION_LOCK = "SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), 3600)"
 
 # It drops fractions of a second unless told how many digits to keep.
 MOMENT = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def exact_string(length: int) -> String:
+    """Return a text type that compares characters: by default accents and case are ignored."""
+    exact = VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return String(length).with_variant(exact, "mysql", "mariadb")

@@ -1,6 +1,6 @@
 """What is PostgreSQL's own."""
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, String
 
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
@@ -11,3 +11,8 @@ CONNECT_ARGS = {"connect_timeout": 3, "options": "-c statement_timeout=30s"}
 MIGRATION_LOCK = "SELECT pg_advisory_lock(727)"
 
 MOMENT = DateTime()
+
+
+def exact_string(length: int) -> String:
+    """Return a text type that compares characters, as every text does here."""
+    return String(length)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from {{ "app.api" if cookiecutter.auth == "none" else "app.auth.blueprint" }} import Blueprint
+from app.api import Blueprint
 from app.observability.slo import slo
 from app.orders import changes, checkout, service
 from app.orders.changes import OrderChangeSchema
@@ -85,7 +85,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from {{ "app.api" if cookiecutter.auth == "none" else "app.auth.blueprint" }} import Blueprint
+from app.api import Blueprint
 from app.clients import payments
 from app.observability.slo import slo
 from app.orders.metrics import count_order

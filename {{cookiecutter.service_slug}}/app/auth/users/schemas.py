@@ -6,7 +6,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from app.auth.users.models import normalise_email
+from app.auth.users.models import normalize_email
+from app.auth.users.passwords import normalize_password
 
 # NIST SP 800-63B: long, and nothing else asked for.
 MIN_PASSWORD = 12
@@ -55,8 +56,8 @@ class RegistrationSchema(Schema):
     @validates_schema
     def refuse_the_obvious(self, credentials: dict[str, Any], **kwargs: Any) -> None:
         """Refuse what is guessed first: the address itself, or a few characters repeated."""
-        password = credentials["password"].casefold()
-        email = normalise_email(credentials["email"])
+        password = normalize_password(credentials["password"]).casefold()
+        email = normalize_email(credentials["email"])
         if len(email) > MAX_EMAIL:
             raise ValidationError("Is too long.", "email")
         if password in email or email in password or len(set(password)) < 5:
