@@ -12,6 +12,7 @@ from app.auth.users.models import User, normalise_email
 from app.auth.users.passwords import hash_password, needs_rehash, verify_password
 from app.auth.users.throttle import count_attempt, forgive
 from app.database import db
+from app.database.transactions import retry_on_conflict
 
 # What a request proves itself by.
 SCHEME = "{{ 'cookie' if cookiecutter.auth == 'session' else 'bearer' }}"
@@ -38,6 +39,8 @@ def create_user(email: str, password: str, scopes: str) -> User | None:
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
+        if find_user(email) is None:  # refused for another reason
+            raise
         return None
     return user
 
@@ -60,11 +63,18 @@ def check_credentials(email: str, password: str, address: str | None) -> User:
     is_right = verify_password(password, user and user.password_hash)
     if not (user and is_right and user.is_active):
         raise unauthorized(SCHEME, "The e-mail address or the password is wrong.")
-    forgive(email, address or "")
-    if needs_rehash(user.password_hash):
-        user.password_hash = hash_password(password)
-    db.session.commit()
+    rehashed = hash_password(password) if needs_rehash(user.password_hash) else None
+    finish_login(user, rehashed, email, address or "")
     return user
+
+
+@retry_on_conflict
+def finish_login(user: User, password_hash: str | None, email: str, address: str) -> None:
+    """Forget the attempts that led to the login, and keep the new hash if there is one."""
+    forgive(email, address)
+    if password_hash:
+        user.password_hash = password_hash
+    db.session.commit()
 
 
 def current_user_id() -> uuid.UUID | None:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import TooManyRequests
 from app.auth.users.models import LoginAttempts
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 
 LIMITS = {"account": 10, "address": 100}
 WINDOW = timedelta(minutes=15)
@@ -41,6 +42,7 @@ def name(kind: str, whose: str) -> str:
     return hashlib.sha256(f"{kind}:{whose}".encode(errors="replace")).hexdigest()
 
 
+@retry_on_conflict
 def increment(key: str) -> LoginAttempts:
     """Count one more, in a transaction of its own; return the count."""
     this = LoginAttempts.key == key
