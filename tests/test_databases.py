@@ -1,13 +1,10 @@
 """What a service does on real servers: PostgreSQL, MariaDB or MySQL, and PgBouncer before PostgreSQL."""
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 
 import pytest
-import sqlalchemy
 
 from tests import harness, servers
 from tests.test_services import DATABASE_URLS
