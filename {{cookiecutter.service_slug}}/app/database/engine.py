@@ -1,9 +1,11 @@
 """How the database is reached: its URL, and limits on how long it may keep a request waiting."""
 
+import time
+from threading import Lock
 from typing import Any
 
 from environs import FileAwareEnv, ValidationError
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.database.{{ cookiecutter.database }} import (
@@ -11,6 +13,7 @@ from app.database.{{ cookiecutter.database }} import (
     DRIVERS,
     MIGRATION_CONNECT_ARGS,
     configure_connection,
+    open_connection,
 )
 
 DEVELOPMENT_URL = "sqlite:///development.sqlite3"
@@ -19,6 +22,8 @@ DEVELOPMENT_URL = "sqlite:///development.sqlite3"
 POOL_TIMEOUT = 5
 # Seconds that a statement may take.
 STATEMENT_TIMEOUT = 30
+# Seconds between two attempts to connect while the database is away.
+RECONNECT_INTERVAL = 1
 # Readiness asks over connections of its own, beside one for each thread.
 PROBES = 2
 
@@ -74,6 +79,7 @@ def init_engine(engine: Engine) -> None:
         event.listen(engine, "connect", enforce_foreign_keys)
         return
     query = " ".join(map(str, engine.url.query.values()))
+    event.listen(engine, "do_connect", Connector().connect)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:
@@ -83,6 +89,40 @@ def init_engine(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         if statement := connection.info.get("begin"):
             connection.exec_driver_sql(statement)
+
+
+class Connector:
+    """Opens connections; while the database is away, one attempt at a time.
+
+    All others fail at once: a server that hangs holds up one thread of a worker, not each request.
+    """
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.retry_at = 0.0
+        self.attempt = Lock()
+
+    def connect(self, dialect: Dialect, _: Any, args: Any, kwargs: Any) -> Any:
+        """Open a connection, or raise the driver's error."""
+        if not self.is_away:
+            return self.open(dialect, args, kwargs)
+        if time.monotonic() < self.retry_at or not self.attempt.acquire(blocking=False):
+            raise dialect.loaded_dbapi.OperationalError("The last attempt to connect failed.")
+        try:
+            return self.open(dialect, args, kwargs)
+        finally:
+            self.attempt.release()
+
+    def open(self, dialect: Dialect, args: Any, kwargs: Any) -> Any:
+        """Open a connection, and remember whether it failed."""
+        try:
+            connection = open_connection(dialect, args, kwargs)
+        except dialect.loaded_dbapi.Error:
+            self.is_away = True
+            self.retry_at = time.monotonic() + RECONNECT_INTERVAL
+            raise
+        self.is_away = False
+        return connection
 
 
 def enforce_foreign_keys(connection: Any, _: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, Dialect
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.exc import DBAPIError
 
@@ -23,6 +23,17 @@ MOMENT = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
 CONFLICTS = {1213, 1020}
 # ER_LOCK_WAIT_TIMEOUT, MariaDB's ER_STATEMENT_TIMEOUT, MySQL's ER_QUERY_TIMEOUT.
 TIMEOUTS = {1205, 1969, 3024}
+
+
+def open_connection(dialect: Dialect, args: Any, kwargs: Any) -> Any:
+    """Connect; SQLAlchemy gives the arguments.
+
+    PyMySQL 1.2 waits for the server's greeting as long as for any answer: here no longer than for
+    the connection. The private name is the only way to wait for longer afterwards.
+    """
+    connection: Any = dialect.connect(*args, **kwargs | {"read_timeout": kwargs["connect_timeout"]})
+    connection._read_timeout = kwargs["read_timeout"]
+    return connection
 
 
 def error_code(error: DBAPIError) -> Any:

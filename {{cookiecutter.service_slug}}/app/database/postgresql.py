@@ -3,13 +3,16 @@
 from typing import Any
 
 import psycopg
-from sqlalchemy import DateTime
+from psycopg.pq import TransactionStatus
+from sqlalchemy import DateTime, Dialect
 from sqlalchemy.exc import DBAPIError
 
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 # Seconds to connect; what DATABASE_URL says itself wins.
 CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3}
+# Seconds to wait for an answer: longer than a statement may take.
+ANSWER_TIMEOUT = 35
 # Through PgBouncer the next transaction may be on a server connection that lacks what was prepared.
 MIGRATION_CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
 
@@ -25,6 +28,24 @@ MOMENT = DateTime()
 CONFLICTS = {"40001", "40P01"}
 # query_canceled and lock_not_available.
 TIMEOUTS = {"57014", "55P03"}
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is closed when its server does not answer: libpq would wait for ever."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait at most `ANSWER_TIMEOUT`. Undocumented: read in psycopg 3.3.9, where all waits end here."""
+        try:
+            return super().wait(gen, interval, timeout or ANSWER_TIMEOUT)
+        except psycopg.OperationalError:
+            if self.info.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
+            raise
+
+
+def open_connection(_: Dialect, args: Any, kwargs: Any) -> Any:
+    """Connect; SQLAlchemy gives the arguments."""
+    return BoundedConnection.connect(*args, **kwargs)
 
 
 def error_code(error: DBAPIError) -> Any:
