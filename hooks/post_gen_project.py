@@ -98,7 +98,11 @@ PIECES = [
     },
     {
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
-        "paths": ["app/orders/samples.py", "tests/orders/test_samples.py"],
+        "paths": [
+            "app/orders/queries.py",
+            "app/orders/samples.py",
+            "tests/orders/test_samples.py",
+        ],
         "words": [],
     },
     {
@@ -113,6 +117,7 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
+            "app/orders/queries_of_user.py",
             "app/orders/samples_of_user.py",
             "migrations/versions/0003_give_orders_owners.py",
             "tests/orders/test_access.py",

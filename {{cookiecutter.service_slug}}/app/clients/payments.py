@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from app.clients.http import make_client
 
-# Together below the time that an Idempotency-Key stays locked.
 TIMEOUT = httpx.Timeout(5, connect=2)
+# A call waits for a free connection, to connect, to send, and for the answer.
+LONGEST_CALL = sum(seconds for seconds in TIMEOUT.as_dict().values() if seconds)
 
 
 class PaymentDeclined(HTTPException):

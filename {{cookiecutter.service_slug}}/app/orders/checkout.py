@@ -25,25 +25,26 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.clients import payments
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 from app.orders.metrics import count_order
 from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus
 from app.orders.pricing import minor_unit, total
 from app.orders.schemas import OrderSchema
 
-# Longer than the payment provider may take.
-LOCK = timedelta(seconds=15)
+# Longer than a call to the payment provider may take, and the statements before and after it.
+LOCK = timedelta(seconds=payments.LONGEST_CALL + 5)
 LIFETIME = timedelta(hours=24)
 RETRY_AFTER = {"Retry-After": "2"}
 
 
-def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
+def place_order(order: dict[str, Any], key: str | None, **columns: Any) -> dict[str, Any]:
     """Store, charge and return an order, as its representation.
 
-    With a `key` that was used before, return what was answered then. Aborts with 409 while the key
+    `columns` are those of the order that its client does not send. With a `key` that was used before, return what was answered then. Aborts with 409 while the key
     is in flight, 422 when it belongs to another order; raises what `payments.charge` raises.
     """
     if key is None:
-        return complete(store(order), None)
+        return complete(store(order, columns), None)
     canonical = json.dumps(order, sort_keys=True, default=str)
     fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
     record = db.session.get(IdempotencyKey, key)
@@ -56,9 +57,11 @@ def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
             key=key, fingerprint=fingerprint, locked_until=now() + LOCK, expires_at=now() + LIFETIME
         )
         try:
-            placed = store(order, record)
-        except IntegrityError:  # another request with this key came first
+            placed = store(order, columns, record)
+        except IntegrityError:
             db.session.rollback()
+            if db.session.get(IdempotencyKey, key) is None:  # refused for another reason
+                raise
             refuse_in_flight()
         return complete(placed, record)
     if record.fingerprint != fingerprint:
@@ -69,9 +72,13 @@ def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
     return answer(json.loads(record.response))
 
 
-def store(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
+@retry_on_conflict
+def store(
+    order: dict[str, Any], columns: dict[str, Any], record: IdempotencyKey | None = None
+) -> Order:
     """Step 1: keep the order as pending, and its key with it."""
     placed = Order(
+        **columns,
         currency=order["currency"],
         reference=order.get("reference"),
         items=[OrderItem(**item) for item in order["items"]],

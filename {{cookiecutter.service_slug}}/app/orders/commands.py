@@ -1,6 +1,7 @@
 """The `flask orders` commands."""
 
 from datetime import timedelta
+from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -19,10 +20,10 @@ def settle(older_than: float) -> None:
     click.echo(f"{settled} settled, {waiting} waiting for the payment provider")
 
 
-def place_samples(count: int) -> None:
-    """Place so many sample orders, and say so."""
+def place_samples(count: int, **columns: Any) -> None:
+    """Place so many sample orders with those `columns`, and say so."""
     for number in range(1, count + 1):
         items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
         order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None)
+        checkout.place_order(order, key=None, **columns)
     click.echo(f"{count} orders placed")

@@ -21,6 +21,7 @@ from app.auth.tokens.bearer import refused
 from app.auth.tokens.verification import LEEWAY
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 
 # Seconds that the clocks of hosts may differ by, all told.
 MARGIN = 60
@@ -88,6 +89,7 @@ class Revocations:
             self.revoked = frozenset(map(str, connection.scalars(query)))
         self.loaded_at, self.loaded_generation = began, generation
 
+    @retry_on_conflict
     def revoke(self, *, family: str | None = None, user_id: uuid.UUID | None = None) -> int:
         """Revoke a login, or all of a user's; commits, and returns how many there were."""
         of = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id

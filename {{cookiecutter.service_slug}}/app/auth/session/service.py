@@ -14,6 +14,7 @@ from app.auth.session.models import LoginSession
 from app.auth.users.models import User
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 
 # How exactly it is recorded when a login was last used.
 PRECISION = timedelta(minutes=1)
@@ -32,15 +33,23 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
 
 def log_in(user: User) -> LoggedIn:
     """Start a login with a token of its own, whatever cookie the browser came with."""
-    lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
-    db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
-    db.session.add(LoginSession(id=hash_token(token), user_id=user.id, expires_at=now() + lifetime))
-    db.session.commit()
+    store_login(user.id, token)
     logged_in = LoggedIn(user, token)
     session.clear()
     login_user(logged_in)
     return logged_in
+
+
+@retry_on_conflict
+def store_login(user_id: uuid.UUID, token: str) -> None:
+    """Store the login that `token` stands for, and delete those that have expired."""
+    db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
+    # A transaction of its own: what it has locked would stand in the way of others' inserts.
+    db.session.commit()
+    lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
+    db.session.add(LoginSession(id=hash_token(token), user_id=user_id, expires_at=now() + lifetime))
+    db.session.commit()
 
 
 def load_login(token: str) -> LoggedIn | None:
@@ -81,6 +90,7 @@ def log_out(token: str) -> None:
     session.clear()
 
 
+@retry_on_conflict
 def end_logins(user_id: uuid.UUID) -> int:
     """End every login of a user; return how many there were."""
     result = db.session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))

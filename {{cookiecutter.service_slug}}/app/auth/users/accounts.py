@@ -12,6 +12,7 @@ from app.auth.users.models import User, normalize_email
 from app.auth.users.passwords import hash_password, needs_rehash, verify_password
 from app.auth.users.throttle import count_failure, make_attempt, record_login, require_allowed
 from app.database import db
+from app.database.transactions import retry_on_conflict
 
 # What a request proves itself by.
 SCHEME = "{{ 'cookie' if cookiecutter.auth == 'session' else 'bearer' }}"
@@ -41,6 +42,8 @@ def create_user(email: str, password: str, scopes: str) -> User | None:
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
+        if find_user(email) is None:  # refused for another reason
+            raise
         return None
     return user
 
@@ -66,9 +69,15 @@ def check_credentials(email: str, password: str, address: str | None) -> User:
     # Once more: of guesses made at once, the right one may come after too many others.
     record_login(attempt, require_allowed(attempt))
     if needs_rehash(user.password_hash):
-        user.password_hash = hash_password(password)
-    db.session.commit()
+        store_password_hash(user, hash_password(password))
     return user
+
+
+@retry_on_conflict
+def store_password_hash(user: User, password_hash: str) -> None:
+    """Replace the user's hash by one of today's parameters."""
+    user.password_hash = password_hash
+    db.session.commit()
 
 
 def current_user_id() -> uuid.UUID | None:

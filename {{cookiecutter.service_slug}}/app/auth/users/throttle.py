@@ -17,6 +17,7 @@ from werkzeug.exceptions import TooManyRequests
 from app.auth.users.models import LoginAttempts
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 from app.edge.limits import client_network
 
 WINDOW = timedelta(minutes=15)
@@ -99,6 +100,7 @@ def count_failure(attempt: Attempt) -> None:
         require_allowed(attempt)
 
 
+@retry_on_conflict
 def record_login(attempt: Attempt, counts: dict[str, LoginAttempts]) -> None:
     """Forget the failures of the pair, and remember that the account has logged in from here."""
     if attempt.pair in counts:
@@ -112,6 +114,7 @@ def record_login(attempt: Attempt, counts: dict[str, LoginAttempts]) -> None:
         db.session.commit()
 
 
+@retry_on_conflict
 def increment(key: str) -> int:
     """Add one to a count and return it.
 
@@ -132,6 +135,7 @@ def increment(key: str) -> int:
     raise TooManyRequests("Too many failed logins at once.", retry_after=1)
 
 
+@retry_on_conflict
 def insert_count(key: str, attempts: int, lifetime: timedelta) -> bool:
     """Insert a count in place of an expired one; return whether there was no other."""
     expired = (LoginAttempts.key == key, LoginAttempts.expires_at <= now())
@@ -147,6 +151,7 @@ def insert_count(key: str, attempts: int, lifetime: timedelta) -> bool:
     return True
 
 
+@retry_on_conflict
 def delete_expired() -> None:
     """Delete a few expired counts, by their keys: a range would lock what others insert."""
     expired = select(LoginAttempts.key).where(LoginAttempts.expires_at <= now()).limit(MAX_EXPIRED)
