@@ -6,12 +6,13 @@ from typing import Any, NoReturn
 import flask_smorest
 from flask import Flask, Request, json
 from flask_smorest import abort
+from flask_smorest.etag import IF_MATCH_HEADER, IF_NONE_MATCH_HEADER
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Length, Regexp
 from webargs.flaskparser import FlaskParser, is_json_request
 
 from app.errors import PROBLEM_JSON, ProblemSchema, handle_http_exception
-from app.etags import ETagRequest
+from app.etags import PATTERN, ETagRequest
 
 # Levels of lists and objects in a body, characters of a key, and the decimal exponent of a number,
 # which is a double's (RFC 8259, section 6).
@@ -37,7 +38,7 @@ class JSONParser(FlaskParser):
             abort(415, message="Send the body as application/json.")
         try:
             text = req.get_data().decode()
-            body = json.loads(text, parse_float=parse_decimal, parse_constant=reject_constant)
+            body = json.loads(text, parse_float=parse_number, parse_constant=reject_constant)
             size = count_elements(body)
         # Not JSON, not UTF-8, a number out of range, nested too deep, a key too long.
         except (ValueError, ArithmeticError, RecursionError):
@@ -66,12 +67,15 @@ def count_elements(value: Any, levels: int = MAX_DEPTH) -> int:
     return len(value) + sum(count_elements(item, levels - 1) for item in value)
 
 
-def parse_decimal(text: str) -> Decimal:
-    """Read a number; raises `ValueError` for one whose conversion to an integer takes minutes."""
+def parse_number(text: str) -> Decimal | int:
+    """Read a number that has a fraction or an exponent: 2.0 is an integer to JSON Schema.
+
+    Raises `ValueError` for one whose conversion to an integer would take minutes.
+    """
     number = Decimal(text)
     if abs(number.adjusted()) > MAX_EXPONENT:
         raise ValueError("a number is out of range")
-    return number
+    return int(number) if number == int(number) else number
 
 
 def reject_constant(name: str) -> NoReturn:
@@ -114,6 +118,8 @@ class Api(flask_smorest.Api):
 
     def init_app(self, app: Flask, **kwargs: Any) -> None:
         app.request_class = ETagRequest
+        for header in (IF_MATCH_HEADER, IF_NONE_MATCH_HEADER):
+            header["schema"] = {"type": "string", "pattern": PATTERN}
         super().init_app(app, **kwargs)
 
     def handle_http_exception(self, error: Any) -> Any:
