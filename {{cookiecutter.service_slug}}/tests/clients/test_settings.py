@@ -1,6 +1,13 @@
+from pathlib import Path
+
 import pytest
 
 from app.config import ConfigError, load_config
+
+
+@pytest.fixture(autouse=True)
+def _no_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.config.DOTENV", Path("/nowhere/.env"))
 
 
 @pytest.mark.parametrize("environment", ["production", "development"])
