@@ -63,8 +63,11 @@ class Config:
         vars(self).update(read_auth(env, production=self.SECRETS_REQUIRED))
         {% endif %}
         {% if cookiecutter.example %}
+        is_url = validate.URL(schemes={"http", "https"}, require_tld=False)
         payments: dict[str, Any] = (
-            {"validate": validate.Length(min=1)} if self.SECRETS_REQUIRED else {"default": ""}
+            {"validate": is_url}
+            if self.SECRETS_REQUIRED
+            else {"default": "", "validate": lambda url: url and is_url(url)}
         )
         self.PAYMENTS_URL = env.str("PAYMENTS_URL", **payments)
         {% endif %}

@@ -1,8 +1,10 @@
+import json
+
 from flask.testing import FlaskClient
 
 from app import create_app
 from app.config import load_config
-from app.errors import field_errors
+from app.errors import field_errors, list_faults
 
 
 def test_an_unknown_path_is_a_problem(client: FlaskClient) -> None:
@@ -44,3 +46,17 @@ def test_every_fault_of_the_input_says_where_it_is() -> None:
         {"detail": "Too large.", "parameter": "limit"},
         {"detail": "Not round.", "parameter": "limit"},
     ]
+
+
+def test_a_problem_lists_the_first_faults_and_counts_the_rest() -> None:
+    faults = {"json": {f"field-{number}": ["Unknown field."] for number in range(30)}}
+    listed, omitted = list_faults(faults)
+    assert [fault["pointer"] for fault in listed] == [f"#/field-{n}" for n in range(20)]
+    assert omitted == 10
+
+
+def test_a_problem_is_short_whatever_a_client_sends() -> None:
+    faults = {"json": {chr(number) * 1000: ["Unknown field."] for number in range(1, 30)}}
+    listed, omitted = list_faults(faults)
+    assert len(json.dumps(listed)) < 10_000
+    assert 0 < len(listed) == len(faults["json"]) - omitted

@@ -17,6 +17,7 @@ import json
 from datetime import timedelta
 from typing import Any, NoReturn, cast
 
+from flask import current_app
 from flask_smorest import abort
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -159,26 +160,34 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def settle_all(older_than: timedelta) -> tuple[int, int]:
-    """Finish what was interrupted, and forget the keys that have expired.
+def settle_all(older_than: timedelta) -> tuple[int, int, int]:
+    """Finish what was interrupted, and delete the keys that have expired.
 
-    Returns how many orders were settled, and how many must wait for the provider.
+    Each order is settled on its own: what fails for one is logged, and the others go on. Returns
+    how many were settled, how many wait for the provider, and how many failed.
     """
-    settled = waiting = 0
+    settled = waiting = failed = 0
     unpaid = Order.status == OrderStatus.PENDING
     refundable = (Order.status == OrderStatus.CANCELLED) & Order.charge_id.is_not(None)
-    unsettled = select(Order).where(
+    unsettled = select(Order.id).where(
         unpaid | (refundable & Order.refunded_at.is_(None)),
         Order.updated_at <= now() - older_than,
     )
-    for order in db.session.scalars(unsettled).all():
+    for order_id in db.session.scalars(unsettled).all():
         try:
-            settle(order)
+            settle(db.session.get_one(Order, order_id))
             db.session.commit()
             settled += 1
+        except payments.InvalidReceipt:
+            db.session.rollback()
+            failed += 1
         except (payments.PaymentUnavailable, StaleDataError):
             db.session.rollback()
             waiting += 1
+        except Exception:
+            db.session.rollback()
+            current_app.logger.exception("order %s cannot be settled", order_id)
+            failed += 1
     db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < now()))
     db.session.commit()
-    return settled, waiting
+    return settled, waiting, failed

@@ -15,9 +15,14 @@ commands = AppGroup("orders", help="Look after the orders.")
 @commands.command()
 @click.option("--older-than", default=60.0, show_default=True, help="Only what rests that long.")
 def settle(older_than: float) -> None:
-    """Finish payments and refunds that were interrupted. Run it every minute."""
-    settled, waiting = checkout.settle_all(timedelta(seconds=older_than))
-    click.echo(f"{settled} settled, {waiting} waiting for the payment provider")
+    """Finish payments and refunds that were interrupted. Run it every minute.
+
+    Exits with 1 when orders cannot be settled; the log says which, and why.
+    """
+    settled, waiting, failed = checkout.settle_all(timedelta(seconds=older_than))
+    click.echo(f"{settled} settled, {waiting} waiting for the payment provider, {failed} failed")
+    if failed:
+        raise SystemExit(1)
 
 
 def place_samples(count: int, **columns: Any) -> None:

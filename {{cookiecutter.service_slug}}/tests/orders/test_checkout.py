@@ -199,7 +199,7 @@ def test_a_process_that_dies_leaves_an_order_that_is_finished(
         assert place(client).status_code == 201
     else:
         result = app.test_cli_runner().invoke(args=["orders", "settle", "--older-than=0"])
-        assert result.output == "1 settled, 0 waiting for the payment provider\n"
+        assert result.output == "1 settled, 0 waiting for the payment provider, 0 failed\n"
         run_out(app, locked_until=PAST)
         assert place(client).get_json()["status"] == "paid"
     assert statuses() == ["paid"]
@@ -212,8 +212,36 @@ def test_settle_leaves_what_the_provider_does_not_answer(
     provider.failure = payments.PaymentUnavailable()
     place(client)
     result = app.test_cli_runner().invoke(args=["orders", "settle", "--older-than=0"])
-    assert result.output == "0 settled, 1 waiting for the payment provider\n"
+    assert result.output == "0 settled, 1 waiting for the payment provider, 0 failed\n"
     assert statuses() == ["pending"]
+
+
+@pytest.mark.parametrize("failure", [payments.InvalidReceipt(), RuntimeError("a bug")], ids=repr)
+def test_settle_goes_on_after_an_order_that_fails_and_exits_with_1(
+    app: Flask,
+    client: FlaskClient,
+    provider: Provider,
+    failure: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    statuses: Callable[[], list[str]],
+) -> None:
+    provider.failure = payments.PaymentUnavailable()
+    for _ in range(3):
+        place(client, key=None)
+    provider.failure = None
+    asked: list[uuid.UUID] = []
+
+    def charge(order_id: uuid.UUID, *args: Any) -> str:
+        asked.append(order_id)
+        if len(asked) == 1:
+            raise failure
+        return provider.charge(order_id, *args)
+
+    monkeypatch.setattr(payments, "charge", charge)
+    result = app.test_cli_runner().invoke(args=["orders", "settle", "--older-than=0"])
+    assert result.output == "2 settled, 0 waiting for the payment provider, 1 failed\n"
+    assert result.exit_code == 1
+    assert sorted(statuses()) == ["paid", "paid", "pending"]
 
 
 def test_settle_leaves_what_is_in_flight(

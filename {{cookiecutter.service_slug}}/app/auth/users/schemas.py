@@ -15,6 +15,9 @@ MAX_PASSWORD = 256
 # RFC 5321, section 4.5.3.1
 MAX_EMAIL = 254
 
+# How OpenAPI describes what `is_text` takes; a surrogate is no character to it.
+TEXT = r"^[^\u0000]*$"
+
 
 def is_text(value: str) -> None:
     """Raise `ValidationError` for what a database cannot keep: NUL, and halves of characters."""
@@ -28,13 +31,17 @@ class CredentialsSchema(Schema):
     email = fields.String(
         required=True,
         validate=[Length(1, MAX_EMAIL), is_text],
-        metadata={"example": "ada@example.com"},
+        metadata={"pattern": TEXT, "example": "ada@example.com"},
     )
     password = fields.String(
         required=True,
         load_only=True,
         validate=[Length(1, MAX_PASSWORD), is_text],
-        metadata={"format": "password", "example": "correct horse battery staple"},
+        metadata={
+            "format": "password",
+            "pattern": TEXT,
+            "example": "correct horse battery staple",
+        },
     )
 
 
@@ -44,13 +51,17 @@ class RegistrationSchema(Schema):
     email = fields.Email(
         required=True,
         validate=[Length(max=MAX_EMAIL), is_text],
-        metadata={"example": "ada@example.com"},
+        metadata={"pattern": TEXT, "example": "ada@example.com"},
     )
     password = fields.String(
         required=True,
         load_only=True,
         validate=[Length(MIN_PASSWORD, MAX_PASSWORD), is_text],
-        metadata={"format": "password", "example": "correct horse battery staple"},
+        metadata={
+            "format": "password",
+            "pattern": TEXT,
+            "example": "correct horse battery staple",
+        },
     )
 
     @validates_schema
