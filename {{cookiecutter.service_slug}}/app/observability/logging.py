@@ -134,7 +134,10 @@ def encode(line: dict[str, Any]) -> bytes:
         with contextlib.suppress(TypeError, ValueError, RecursionError):
             return f"{json.dumps(line, default=show_object)}\n".encode()
     # A key that is no text, or a container that is in itself.
-    fields = {name: show_object(value) for name, value in line["Fields"].items()}
+    fields = {
+        name: value if isinstance(value, str | int) else show_object(value)
+        for name, value in line["Fields"].items()
+    }
     return f"{json.dumps({**line, 'Fields': fields})}\n".encode()
 
 

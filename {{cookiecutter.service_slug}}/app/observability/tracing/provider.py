@@ -53,14 +53,10 @@ def init_provider(app: Flask) -> None:
         "service.version": read_version()["version"],
         "deployment.environment.name": app.config["ENVIRONMENT"],
     }
-    sampler = None  # what OTEL_TRACES_SAMPLER names
     if "OTEL_TRACES_SAMPLER" not in os.environ:
-        ratio = TraceIdRatioBased(sample_ratio(app))
-        callers = CallerSampler(app.config["TRACES_PARENT_LIMIT"], ratio.rate)
-        sampler = ParentBased(ratio, remote_parent_sampled=callers)
-        _bound = ratio.bound
+        _bound = TraceIdRatioBased(sample_ratio(app)).bound
     provider = TracerProvider(
-        sampler=sampler,
+        sampler=choose_sampler(app),
         id_generator=_ids,
         resource=Resource.create(built).merge(OTELResourceDetector().detect()),
         shutdown_on_exit=False,
@@ -87,10 +83,19 @@ def sample_ratio(app: Flask) -> float:
     return ratio if is_exporting() or app.testing else 0.0
 
 
-class CallerSampler(Sampler):
-    """Sampler that follows callers who sample, for `limit` requests a second; the rest by `ratio`.
+def choose_sampler(app: Flask) -> Sampler | None:
+    """Return what samples the requests; None where OTEL_TRACES_SAMPLER names it."""
+    if "OTEL_TRACES_SAMPLER" in os.environ:
+        return None
+    ratio = sample_ratio(app)
+    callers = CallerSampler(app.config["TRACES_PARENT_LIMIT"], ratio)
+    return ParentBased(TraceIdRatioBased(ratio), remote_parent_sampled=callers)
 
-    Anybody can send a sampled traceparent, and choose its trace id: neither may have everything traced.
+
+class CallerSampler(Sampler):
+    """Sampler that follows callers who sample, up to `limit` a second, and samples `ratio` of the rest.
+
+    Anybody can send a sampled traceparent and choose its trace id; neither decides beyond the limit.
     """
 
     def __init__(self, limit: int, ratio: float) -> None:
