@@ -71,12 +71,17 @@ class Service(Flask):
             script_name=request.root_path,
             subdomain=None if url_map.host_matching else url_map.default_subdomain or "",
             url_scheme=request.scheme,
-            path_info=request.path if request.environ.get("PATH_INFO") else "",
+            path_info=decode(request.environ.get("PATH_INFO", "")),
             default_method=request.method,
-            query_args=request.query_string.decode(errors="replace"),
+            query_args=decode(request.environ.get("QUERY_STRING", "")),
         )
 
 
 def is_plain(host: str) -> bool:
     """Return whether every label of `host` is of a length that IDNA takes, so that it stays as it is."""
     return len(host) < 64 and ".." not in host and not host.startswith(".")
+
+
+def decode(text: str) -> str:
+    """Return a string of a WSGI environment, whose bytes it has as Latin-1 (PEP 3333)."""
+    return text.encode("latin-1").decode(errors="replace")
