@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import flask_smorest
 from flask import Request, json
 from flask_smorest import abort
+from flask_smorest.exceptions import NotModified
 from marshmallow import Schema, ValidationError
 from marshmallow.validate import Regexp
 from webargs.flaskparser import FlaskParser, is_json_request
@@ -60,6 +61,14 @@ class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose routes declare their arguments and responses."""
 
     ARGUMENTS_PARSER = JSONParser()
+
+    def _check_not_modified(self, etag: str) -> None:
+        """Have the 304 carry its ETag; flask-smorest (0.47) forgets it."""
+        try:
+            super()._check_not_modified(etag)
+        except NotModified as error:
+            error.etag = etag
+            raise
 
 
 class Api(flask_smorest.Api):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import flask_smorest
 import pytest
 from flask import (
     Blueprint,
@@ -25,7 +26,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from app import create_app
-from app.api import Blueprint as ApiBlueprint
 from app.config import load_config
 from app.context import PROBE_PATHS, current_context
 from app.extensions import api
@@ -178,7 +178,7 @@ class ThingSchema(Schema):
 @pytest.fixture
 def waiting(service: Flask) -> FlaskClient:
     """A client of views that wait."""
-    things = ApiBlueprint("things", "things", url_prefix="/waiting")
+    things = flask_smorest.Blueprint("things", "things", url_prefix="/waiting")
 
     async def wait(_: object = None) -> dict[str, str]:
         await asyncio.sleep(0)
