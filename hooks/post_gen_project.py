@@ -71,11 +71,6 @@ PIECES = [
         "words": ["csrf", "flask_login", "flask-login", "login_session", "session_cookie"],
     },
     {
-        "keep": {"auth": ["jwt", "none"]},
-        "paths": ["app/sessionless.py", "tests/test_sessionless.py"],
-        "words": [],
-    },
-    {
         "keep": {"example": [True]},
         "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
         "words": ["order", "pricing", "currency", "payment", "idempoten"],

@@ -7,6 +7,7 @@ import flask_smorest
 from flask import Flask, Request, json
 from flask_smorest import abort
 from flask_smorest.etag import IF_MATCH_HEADER, IF_NONE_MATCH_HEADER
+from flask_smorest.exceptions import NotModified
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Length, Regexp
 from webargs.flaskparser import FlaskParser, is_json_request
@@ -112,6 +113,14 @@ class Blueprint({{ "flask_smorest.Blueprint" if cookiecutter.auth == "none" else
     """A blueprint whose routes declare their arguments and responses{{ "" if cookiecutter.auth == "none" else "; guarded unless `public`" }}."""
 
     ARGUMENTS_PARSER = JSONParser()
+
+    def _check_not_modified(self, etag: str) -> None:
+        """Have the 304 carry its ETag; flask-smorest (0.47) forgets it."""
+        try:
+            super()._check_not_modified(etag)
+        except NotModified as error:
+            error.etag = etag
+            raise
 
 
 class Api(flask_smorest.Api):

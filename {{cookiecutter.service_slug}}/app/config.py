@@ -49,7 +49,6 @@ class Config:
 
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
-    OPENAPI_URL_PREFIX = "/"
 
     def __init__(self, env: FileAwareEnv) -> None:
         self.SECRET_KEY = self.read_secret(env, "SECRET_KEY", DEVELOPMENT_SECRET_KEY)
@@ -82,6 +81,9 @@ class Config:
             "TRACES_SAMPLE_RATIO",
             0.01 if self.ENVIRONMENT == "production" else 1.0,
             validate=validate.Range(0, 1),
+        )
+        self.TRACES_PARENT_LIMIT = env.int(
+            "TRACES_PARENT_LIMIT", 10, validate=validate.Range(min=0)
         )
         self.BAGGAGE_ALLOWED: list[str] = env.list("BAGGAGE_ALLOWED", [])
         {% endif %}

@@ -66,11 +66,10 @@ def handle_http_exception(error: HTTPException) -> Response:
     problem |= get_context().ids
     response.headers.extend(data.get("headers") or {})
 
-    return Response(
-        json.dumps(problem),
-        status=response.status_code,
-        headers={**response.headers, "Content-Type": PROBLEM_JSON},
-    )
+    response.headers["Content-Type"] = PROBLEM_JSON
+    if etag := getattr(error, "etag", None):  # a 304 names what is not modified (RFC 9110, 15.4.5)
+        response.set_etag(etag)
+    return Response(json.dumps(problem), response.status_code, response.headers)
 
 
 def list_faults(faults: dict[str, Any]) -> tuple[list[dict[str, str]], int]:

@@ -6,18 +6,18 @@ away. What the database refuses for a constraint is 409, for a value 422.
 """
 
 import os
-from functools import partial
+from weakref import WeakSet
 
 from dockerflow.checks import register
 from flask import Flask, Response, current_app
-from sqlalchemy import exc
+from sqlalchemy import Engine, exc
 from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
 
 from app.database.checks import check_connection, check_migrations
 from app.database.commands import commands
 from app.database.engine import init_engine
 from app.database.extension import db, migrate
-from app.database.metrics import sample_pool
+from app.database.metrics import sample_pools
 from app.database.transactions import is_conflict, is_timeout
 from app.errors import handle_http_exception
 from app.observability.metrics import samplers
@@ -25,6 +25,21 @@ from app.observability.metrics import samplers
 __all__ = ["db", "init_database"]
 
 RETRY_AFTER = 5
+
+# Those of the applications that this process has made, for as long as they live.
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def abandon_connections() -> None:
+    """Drop the connections that a forked worker has from its parent, who goes on using them."""
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+# Once for the process, which cannot take them back.
+samplers.append(lambda: sample_pools(list(_engines)))
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=abandon_connections)
 
 
 def init_database(app: Flask) -> None:
@@ -44,10 +59,7 @@ def init_database(app: Flask) -> None:
     with app.app_context():
         engine = db.engine
     init_engine(engine)
-    samplers.append(partial(sample_pool, engine))
-    # A forked worker must not talk over its parent's connections. (Windows does not fork.)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=partial(engine.dispose, close=False))
+    _engines.add(engine)
 
 
 def end_session(_: BaseException | None) -> None:

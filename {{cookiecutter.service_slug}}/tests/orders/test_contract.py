@@ -1,5 +1,6 @@
 """Whatever a client sends, the API answers as its own /openapi.json says, and never with a 5xx."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,7 +30,10 @@ class Clients:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.client._add_cookies_to_wsgi(environ)
-        return self.client.application({**environ, **self.client.environ_base}, start_response)
+        asked = {**environ, **self.client.environ_base}
+        # A request ends when its response is closed, which schemathesis leaves open.
+        with contextlib.closing(self.client.application(asked, start_response)) as response:
+            return list(response)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
