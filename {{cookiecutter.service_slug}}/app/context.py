@@ -3,6 +3,7 @@
 Logs, metrics and responses are views of it, and so is what any other code asks of `current_context`.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
@@ -66,6 +67,8 @@ class RequestContext:
 View: TypeAlias = Callable[[RequestContext], None]
 
 _context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+# A forked worker's own lines carry an id of its own, not that of the process it comes from.
+os.register_at_fork(after_in_child=lambda: _context.set(None))
 
 
 def get_context() -> RequestContext:

@@ -13,7 +13,14 @@ from app.sessionless import NoSessions
 
 View = TypeVar("View")
 
-PROBES = ("/health/", "/__lbheartbeat__", "/__heartbeat__")
+# Exactly these: a path that routing would redirect must be for a trusted host.
+PROBE_PATHS = {
+    "/health/live",
+    "/health/ready",
+    "/health/startup",
+    "/__heartbeat__",
+    "/__lbheartbeat__",
+}
 
 
 class OrjsonProvider(DefaultJSONProvider):
@@ -50,7 +57,7 @@ class Service(Flask):
         if request is None:
             return super().create_url_adapter(None)
         # Probes and load balancers ask by address.
-        if not request.path.startswith(PROBES):
+        if request.path not in PROBE_PATHS:
             request.trusted_hosts = self.config["TRUSTED_HOSTS"]
         return MapAdapter(
             self.url_map,
