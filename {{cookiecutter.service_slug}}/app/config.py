@@ -123,7 +123,7 @@ class ServerConfig:
 
     def __init__(self, env: FileAwareEnv, environment: str) -> None:
         # An IPv6 address with brackets or without.
-        self.HOST = env.str("HOST", "127.0.0.1", validate=validate_address).strip("[]")
+        self.HOST = (env.str("HOST", "127.0.0.1", validate=validate_address) or "").strip("[]")
         self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
         self.WORKERS = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
         self.THREADS = read_threads(env)

@@ -11,6 +11,7 @@ import json
 import re
 import selectors
 import socket
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -48,7 +49,6 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
     """Reads from a thread what is left of a large body, until the deadline of its request."""
 
     deadline = 0.0
-    send_timeout = 0.0
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         left = self.deadline - time.monotonic()
@@ -56,7 +56,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
             raise TimeoutError("The request did not arrive in time.")
         self.sock.settimeout(left)
         data: bytes = super().chunk(size_hint)
-        self.sock.settimeout(self.send_timeout)
+        self.sock.setblocking(True)
         self.deadline += len(data) / MIN_RATE
         return data
 
@@ -109,7 +109,7 @@ class Connection(TConn):  # type: ignore[misc]
         is_here = self.is_partial or (not self.is_chunked and len(self.received) >= end)
         if not is_here and expects_continue(head):
             with contextlib.suppress(OSError):
-                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
         return end
 
     def has_chunks(self, start: int) -> bool:
@@ -155,6 +155,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.waiting: set[Connection] = set()
         self.addresses: Counter[str] = Counter()
         self.next_expiry = 0.0
+        # Of each write, as the kernel has it: it costs nothing per request.
+        self.send_timeout = struct.pack("ll", int(self.request_timeout), 0)
 
     def accept(self, listener: Any) -> bool:
         """Accept a connection; return whether there was one."""
@@ -184,8 +186,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not conn.initialized:
             conn.init()
             conn.parser.unreader = Unreader(conn.sock)
-            conn.parser.unreader.send_timeout = self.request_timeout
-        conn.sock.setblocking(False)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self.send_timeout)
         conn.start()
         # What came along with the request before.
         conn.received += conn.parser.unreader.take_buffered()
@@ -196,7 +197,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         data = None
         with contextlib.suppress(BlockingIOError):
             try:
-                data = conn.sock.recv(16 * 1024)
+                data = conn.sock.recv(16 * 1024, socket.MSG_DONTWAIT)
             except ConnectionError:
                 data = b""
         conn.received += data or b""
@@ -215,13 +216,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer a request in a thread; return whether the connection is kept for another."""
-        conn.sock.settimeout(self.request_timeout)
         # What is left of a body must not hold the thread; and clients are to go elsewhere.
         if conn.is_partial or is_shutting_down():
             req.force_close()
+        if not conn.is_partial:  # `read_head` has seen to it
+            req._expected_100_continue = False
         try:
             return bool(super().handle_request(req, conn))
-        except TimeoutError:
+        except BlockingIOError:
             self.log.info("A client did not read its response in time.")
             return False
 
@@ -242,10 +244,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns += 1
         try:
             conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
         except OSError:
             self.drop(conn)
         else:
+            conn.received.clear()
             conn.deadline = time.monotonic() + LINGER
             self.wait(conn, self.discard)
 
@@ -253,7 +255,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Read what a client still sends after its last response."""
         with contextlib.suppress(BlockingIOError):
             try:
-                data = conn.sock.recv(64 * 1024)
+                data = conn.sock.recv(64 * 1024, socket.MSG_DONTWAIT)
             except ConnectionError:
                 data = b""
             conn.discarded += len(data)
@@ -264,7 +266,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answer what has not become a request, and close the connection."""
         with contextlib.suppress(OSError):
             Context().run(util.write_error, conn.sock, status, reason, "")
-        self.drop(conn)
+        self.forget(conn)
+        self.nr_conns -= 1
+        conn.close(graceful=True)
 
     def drop(self, conn: Connection) -> None:
         """Close a connection."""
