@@ -6,11 +6,15 @@ Each attack is what a server without deadlines answers one byte, one chunk or on
 import contextlib
 import http.client
 import itertools
+import os
 import socket
 import statistics
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from subprocess import DEVNULL, Popen
 
 from tests import servers
 
@@ -139,3 +143,69 @@ def during(port: int, attack: Attack, seconds: float = 8.0) -> Served:
     finally:
         stop.set()
         attacker.join(10)
+
+
+NGINX = """
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{ worker_connections 2048; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    limit_conn_zone $binary_remote_addr zone=address:1m;
+    upstream service {{ server 127.0.0.1:{upstream}; keepalive 32; }}
+    server {{
+        listen 127.0.0.1:{port};
+        # A whole request is here before the service hears of it.
+        client_header_timeout 10s;
+        client_body_timeout 10s;
+        client_max_body_size 1m;
+        limit_conn address 250;
+        location / {{
+            proxy_pass http://service;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $host;
+        }}
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, upstream: int) -> Iterator[int]:
+    """Run Debian's nginx before the service; yield its port."""
+    port = servers.free_port()
+    folder.mkdir(mode=0o755)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, upstream=upstream))
+    # As the user that it starts as: root's temporary folders are nobody else's.
+    user = ["-g", "user root;"] if os.geteuid() == 0 else []
+    process = Popen(["nginx", "-p", str(folder), "-c", "nginx.conf", *user], stderr=DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def front(name: str, folder: Path, upstream: int) -> Iterator[int]:
+    """Yield the port that clients use: the service's own, or that of an nginx before it."""
+    if name == "bare":
+        yield upstream
+    else:
+        with nginx(folder, upstream) as port:
+            yield port
