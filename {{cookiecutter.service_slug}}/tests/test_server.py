@@ -49,6 +49,11 @@ class Server:
             time.sleep(0.05)
         raise AssertionError(self.log.read_text())
 
+    def ids(self, message: str) -> list[str]:
+        """Return the request ids of the log lines that begin so."""
+        lines = [json.loads(line)["Fields"] for line in self.log.read_text().splitlines()]
+        return [line["request_id"] for line in lines if line["msg"].startswith(message)]
+
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=10)
 
@@ -79,9 +84,8 @@ def serving(log: Path, **settings: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(
-        tmp_path_factory.mktemp("server") / "log", REQUEST_TIMEOUT="1", CONNECTIONS_PER_ADDRESS="60"
-    ) as server:
+    settings = {"REQUEST_TIMEOUT": "1", "CONNECTIONS_PER_ADDRESS": "60", "LOG_FORMAT": "json"}
+    with serving(tmp_path_factory.mktemp("server") / "log", **settings) as server:
         yield server
 
 
@@ -182,6 +186,13 @@ def test_what_gunicorn_refuses_is_a_problem(server: Server, message: bytes) -> N
 def test_each_refusal_has_an_id_of_its_own_which_the_log_has_too(server: Server) -> None:
     ids = [server.ask(b"get / HTTP/1.1\r\n\r\n")[1]["X-Request-ID"] for _ in range(2)]
     assert ids[0] != ids[1]
+    assert [server.ids("Invalid request")[-2:]] == [ids]
+
+
+def test_a_worker_has_an_id_of_its_own(server: Server) -> None:
+    (master,) = server.ids("Listening at")
+    (worker,) = server.ids("Booting worker")
+    assert master != worker
 
 
 @pytest.mark.parametrize(
@@ -207,6 +218,10 @@ def test_it_serves_ipv6(tmp_path: Path) -> None:
         for address in ("127.0.0.1", "::1"):
             server.address = (address, server.address[1])
             assert server.get("/health/live")[0] == 200
+        # By its IPv4 address, for limits to tell such clients apart.
+        server.address = ("127.0.0.1", server.address[1])
+        assert server.ask(b"get / HTTP/1.1\r\n\r\n")[0] == 400
+        assert "Invalid request from ip=127.0.0.1:" in server.log.read_text()
 
 
 def test_it_drains_before_it_stops(tmp_path: Path) -> None:
