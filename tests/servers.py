@@ -107,6 +107,7 @@ class Server:
         self.headers: dict[str, str] = {}
         if settings.get("APP_ENV") == "production":
             settings.setdefault("METRICS_PORT", str(free_port()))
+            settings.setdefault("DRAIN_SECONDS", "0")
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["gunicorn", target],

@@ -616,6 +616,62 @@ def large_bodies(target):
         connection.close()
 
 
+def send(target: Target, message: bytes) -> tuple[int, str]:
+    """Send a message as it is; return the status and all that was answered."""
+    with socket.create_connection(("127.0.0.1", target.server.port), timeout=30) as client:
+        client.sendall(message)
+        received = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    return int(received.split(" ", 2)[1]), received
+
+
+MALFORMED_CHUNKS = {
+    "size in C": b"0x2\r\n{}\r\n0\r\n\r\n",
+    "negative size": b"-2\r\n{}\r\n0\r\n\r\n",
+    "no size": b"\r\n{}\r\n0\r\n\r\n",
+    "huge size": b"f" * 40 + b"\r\n{}\r\n0\r\n\r\n",
+    "underscore": b"0_2\r\n{}\r\n0\r\n\r\n",
+    "no end of a chunk": b"2\r\n{}0\r\n\r\n",
+    "bad extension": b'2;a="b\r\n{}\r\n0\r\n\r\n',
+    "bad trailer": b"2\r\n{}\r\n0\r\nno colon\r\n\r\n",
+    "forbidden trailer": b"2\r\n{}\r\n0\r\nContent-Length: 2\r\n\r\n",
+    "folded trailer": b"2\r\n{}\r\n0\r\nX-A: b\r\n c\r\n\r\n",
+    "long trailer": b"2\r\n{}\r\n0\r\nX-A: " + b"x" * 20_000 + b"\r\n\r\n",
+}
+
+
+@attack("malformed chunks", ALL)
+def malformed_chunks(target):
+    """A problem with 400, whether a view reads the body or nobody does; never a second response."""
+    proof = "".join(f"{name}: {value}\r\n" for name, value in target.ada.items())
+    head = f"Host: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n{proof}\r\n"
+    for path, statuses in (("/orders/", (400,)), ("/health/live", (400, 405))):
+        for chunks in MALFORMED_CHUNKS.values():
+            status, received = send(target, f"POST {path} HTTP/1.1\r\n{head}".encode() + chunks)
+            yield status not in statuses
+            yield "application/problem+json" not in received or "X-Request-ID" not in received
+            yield received.count("HTTP/1.1 ") != 1
+
+
+@attack("headers that say where the service is", ALL)
+def places(target):
+    for headers in (
+        {"SCRIPT_NAME": "/zzz"},
+        {"SCRIPT_NAME": "/health"},
+        {"PATH_INFO": "/nowhere"},
+        {"X-Forwarded-Prefix": "/zzz"},
+        {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"},
+    ):
+        yield target.ask("GET", "/health/live", None, headers).status != 200
+        yield "/zzz" in str(target.ask("POST", "/orders/", contract.ORDER, {**headers, **target.ada}).headers)
+
+
+@attack("redirects to a foreign host", ALL - {"jwt of an issuer"})
+def redirects(target):
+    for path in ("/health//live", "//health/live", "/orders", "/docs", "/orders//x", "/__heartbeat__//"):
+        answer = target.ask("GET", path, None, {"Host": "evil.example"})
+        yield answer.status != 400 or "evil" in str(answer.headers)
+
+
 @attack("deeply nested bodies", ALL)
 def nested_bodies(target):
     for depth in (33, 1000, 100_000):

@@ -5,12 +5,14 @@ import gc
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gunicorn import glogging
+from gunicorn import glogging, util
 from gunicorn.http import wsgi
 
 
@@ -30,8 +32,10 @@ if "app" not in sys.modules:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     atexit.register(remove, folder, os.getpid())
 
-from app.config import ConfigError, load_log_config, load_server_config  # noqa: E402
-from app.health import stopping  # noqa: E402
+from app.config import ConfigError, app_env, load_log_config, load_server_config  # noqa: E402
+from app.edge.headers import security_headers  # noqa: E402
+from app.edge.worker import Worker, write_error  # noqa: E402
+from app.health.shutdown import begin_shutdown  # noqa: E402
 from app.observability import logging, metrics, metrics_server  # noqa: E402
 {% if cookiecutter.tracing != "none" %}
 from app.observability.tracing import stop_tracing  # noqa: E402
@@ -43,21 +47,29 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-bind = f"{server.HOST}:{server.PORT}"
+bind = f"[{server.HOST}]:{server.PORT}" if ":" in server.HOST else f"{server.HOST}:{server.PORT}"
 workers = server.WORKERS
 threads = server.THREADS
 timeout = server.TIMEOUT
 
-# Threads: a slow client or dependency holds up one request, not a whole worker. Measured against
+# Threads: a slow dependency holds up one request, not a whole worker. gthread measured against
 # sync, 2 workers each: 0.5 of its throughput on the shortest requests, 3.5 times where a request
 # waits 100 ms, and a probe is answered meanwhile. (gevent: 1.4 and 8, by patching every library.)
-worker_class = "gthread"
+worker_class = Worker
+Worker.request_timeout = server.REQUEST_TIMEOUT
+Worker.connections_per_address = server.CONNECTIONS_PER_ADDRESS
 
-# Below Kubernetes' 30 s between SIGTERM and SIGKILL.
-graceful_timeout = 25
+# Below Kubernetes' 30 s between SIGTERM and SIGKILL, and after the time that the drain takes.
+graceful_timeout = int(25 - server.DRAIN_SECONDS)
 # For a client that sends its requests in a row; a proxy that keeps its connections idle for longer
 # wants more than its own idle timeout here.
 keepalive = 5
+
+# gunicorn believes nobody; the application believes as many proxies as TRUSTED_PROXIES says.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+header_map = "drop"
 
 # Recycle workers, not all at once: a slow leak never becomes an outage.
 max_requests = 10_000
@@ -96,6 +108,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
 
 wsgi.Response = Response
+util.write_error = partial(write_error, security_headers(app_env()))
 
 metrics_socket = None
 if server.METRICS_PORT:
@@ -105,8 +118,22 @@ if server.METRICS_PORT:
         sys.exit(f"Cannot serve metrics on METRICS_PORT {server.METRICS_PORT}: {error.strerror}")
 
 
-def when_ready(server: Any) -> None:
-    """Leave what is loaded by now out of every collection, in pages that the workers share."""
+def when_ready(arbiter: Any) -> None:
+    """Drain before stopping, and share what is loaded by now with the workers."""
+    stop = signal.getsignal(signal.SIGTERM)
+
+    def drain(*_: Any) -> None:
+        """Fail readiness, and stop when load balancers have seen it; at once when told again."""
+        begin_shutdown()
+        signal.signal(signal.SIGTERM, stop)
+        if server.DRAIN_SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, server.DRAIN_SECONDS)
+        else:
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, drain)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
+    # Out of every collection, in pages that are not copied.
     gc.collect()
     gc.freeze()
 
@@ -121,7 +148,6 @@ def post_fork(server: Any, worker: Any) -> None:
     metrics.start_worker(worker.slot)
     if metrics_socket:
         metrics_server.start_serving(metrics_socket)
-    stopping.ask(lambda: not worker.alive)
 
 
 def child_exit(server: Any, worker: Any) -> None:

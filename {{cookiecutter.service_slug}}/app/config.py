@@ -5,12 +5,14 @@ Kubernetes secrets), or, in development alone, from `.env`. See https://12factor
 """
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import {{ "Any, " if cookiecutter.example else "" }}TypeVar, cast
 
-from environs import EnvValidationError, FileAwareEnv, validate
+from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 
 {% if cookiecutter.auth != "none" %}
 from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_server" if cookiecutter.database == "none" else "issuer" }}.settings import read_auth
@@ -18,7 +20,7 @@ from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_serv
 {% if cookiecutter.database != "none" %}
 from app.database.engine import engine_options, read_url
 {% endif %}
-from app.edge.settings import read_edge
+from app.edge.settings import read_edge, read_proxies
 from app.own_settings import read_own
 
 T = TypeVar("T")
@@ -128,11 +130,25 @@ class ServerConfig:
     """How gunicorn serves the application; gunicorn.conf.py says the rest."""
 
     def __init__(self, env: FileAwareEnv, environment: str) -> None:
-        self.HOST = env.str("HOST", "127.0.0.1")
+        # An IPv6 address with brackets or without.
+        self.HOST = (env.str("HOST", "127.0.0.1", validate=validate_address) or "").strip("[]")
         self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
         self.WORKERS = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
         self.THREADS = read_threads(env)
         self.TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
+        # In seconds: in which a request must arrive; that the service goes on after SIGTERM.
+        self.REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 10.0, validate=validate.Range(min=1))
+        self.DRAIN_SECONDS = env.float(
+            "DRAIN_SECONDS",
+            5.0 if environment == "production" else 0.0,
+            validate=validate.Range(0, 20),
+        )
+        # Connections that one address may hold to one worker. A proxy holds all of them.
+        self.CONNECTIONS_PER_ADDRESS = env.int(
+            "CONNECTIONS_PER_ADDRESS",
+            0 if read_proxies(env) else 250,
+            validate=validate.Range(min=0),
+        )
         self.METRICS_PORT = read_metrics_port(env, environment)
 
 
@@ -147,6 +163,15 @@ class LogConfig:
             "json" if environment == "production" else "console",
             validate=validate.OneOf(["json", "console"]),
         )
+
+
+def validate_address(host: str) -> None:
+    """Raise `ValidationError` for what is not an address or a name to listen on, such as a URL."""
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
+            raise ValidationError(f"Not an address: {host!r}.") from None
 
 
 def read_threads(env: FileAwareEnv) -> int:
@@ -177,7 +202,10 @@ def load_config(name: str | None = None) -> Config:
 def load_server_config() -> ServerConfig:
     """Read how to serve; raises `ConfigError` like `load_config`."""
     name = app_env()
-    return read(partial(ServerConfig, environment=name), name)
+    server = read(partial(ServerConfig, environment=name), name)
+    if server.METRICS_PORT and server.METRICS_PORT == server.PORT:
+        raise ConfigError(f"Invalid {name} configuration. METRICS_PORT: Must differ from PORT.")
+    return server
 
 
 def load_log_config() -> LogConfig:

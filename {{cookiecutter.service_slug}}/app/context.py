@@ -4,6 +4,7 @@ Logs, metrics and traces are made of it by request hooks; other code reads it fr
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
@@ -72,6 +73,9 @@ class RequestContext:
 RequestHook: TypeAlias = Callable[[RequestContext], None]
 
 _context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+# A forked worker's own lines carry an id of its own, not that of the process it comes from.
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=lambda: _context.set(None))
 
 
 def get_context() -> RequestContext:

@@ -7,7 +7,7 @@ from app.config import DEVELOPMENT_SECRET_KEY, ConfigError, load_config, load_se
 
 @pytest.fixture(autouse=True)
 def _bare_environment(production: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [*production, "APP_ENV", "PORT", "MAX_CONTENT_LENGTH"]:
+    for name in [*production, "APP_ENV", "HOST", "PORT", "METRICS_PORT", "MAX_CONTENT_LENGTH"]:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)
     monkeypatch.setattr("app.config.DOTENV", Path("/nowhere/.env"))
@@ -97,3 +97,51 @@ def test_a_port_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PORT", "80a")
     with pytest.raises(ConfigError, match="PORT: Not a valid integer"):
         load_server_config()
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("::", "::"), ("[::1]", "::1"), ("localhost", "localhost")]
+)
+def test_an_address_is_taken(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", host)
+    assert load_server_config().HOST == address
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1", "127.0.0.1:8000", "*", "a b"])
+def test_what_is_no_address_is_named(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", host)
+    with pytest.raises(ConfigError, match="HOST: Not an address"):
+        load_server_config()
+
+
+@pytest.mark.parametrize(
+    "hosts", [",", " ", "*", "*.example.com", "https://shop.example", "a b", "[::1]"]
+)
+def test_what_is_no_host_is_named(
+    hosts: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, {**production, "TRUSTED_HOSTS": hosts})
+    with pytest.raises(ConfigError, match="TRUSTED_HOSTS: ") as refusal:
+        load_config("production")
+    assert "\n" not in str(refusal.value)
+
+
+def test_hosts_are_taken(production: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = "shop.example,.below.example,localhost:8000,127.0.0.1,b\u00fccher.example"
+    set_all(monkeypatch, {**production, "TRUSTED_HOSTS": hosts})
+    assert load_config("production").TRUSTED_HOSTS == hosts.split(",")
+
+
+@pytest.mark.parametrize("settings", [{"PORT": "9090"}, {"PORT": "80", "METRICS_PORT": "80"}])
+def test_metrics_need_a_port_of_their_own(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_all(monkeypatch, {"APP_ENV": "production", **settings})
+    with pytest.raises(ConfigError, match="METRICS_PORT: Must differ from PORT"):
+        load_server_config()
+
+
+def test_a_proxy_may_hold_any_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_server_config().CONNECTIONS_PER_ADDRESS > 0
+    monkeypatch.setenv("TRUSTED_PROXIES", "1")
+    assert load_server_config().CONNECTIONS_PER_ADDRESS == 0

@@ -1,12 +1,12 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from dockerflow.checks import CheckMessage, Critical, Error, Warning, get_checks
 from flask.testing import FlaskClient
 
-from app.health import dockerflow, stopping
+from app.health import dockerflow, shutdown
 
 
 @pytest.fixture
@@ -88,16 +88,14 @@ def test_probes_in_a_row_are_one_load(
     assert len(asked) == 1
 
 
-@pytest.fixture
-def _stopping() -> Iterator[None]:
-    stopping.ask(lambda: True)
-    yield
-    stopping.ask(bool)
-
-
-@pytest.mark.usefixtures("_stopping")
-def test_not_ready_once_it_is_told_to_stop(client: FlaskClient) -> None:
+def test_not_ready_once_it_is_told_to_stop(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "_flag", bytearray(1))
+    assert client.get("/__lbheartbeat__").status_code == 200
+    shutdown.begin_shutdown()
     assert client.get("/health/ready").status_code == 503
+    assert client.get("/__lbheartbeat__").status_code == 503
     assert client.get("/health/live").status_code == 200
 
 

@@ -3,8 +3,6 @@
 See https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html.
 """
 
-from flask import Flask
-
 HEADERS = {
     # A response is data: nothing is loaded, run or framed on its behalf.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -18,6 +16,6 @@ HEADERS = {
 HSTS = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
 
 
-def security_headers(app: Flask) -> dict[str, str]:
+def security_headers(environment: str) -> dict[str, str]:
     """Return the headers of every response that does not set its own."""
-    return HEADERS | (HSTS if app.config["ENVIRONMENT"] == "production" else {})
+    return HEADERS | (HSTS if environment == "production" else {})

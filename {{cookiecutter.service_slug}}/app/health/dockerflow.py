@@ -10,6 +10,7 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 
 from app.health.checks import run_checks
+from app.health.shutdown import is_shutting_down
 from app.version import read_version
 
 signals = Namespace()
@@ -41,5 +42,5 @@ def heartbeat() -> ResponseReturnValue:
 
 @views.get("/__lbheartbeat__")
 def lbheartbeat() -> ResponseReturnValue:
-    """The process answers."""
-    return ""
+    """Answer load balancers: 200, and 503 once the service shuts down."""
+    return "", 503 if is_shutting_down() else 200

@@ -5,7 +5,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.health.checks import run_checks
-from app.health.stopping import is_stopping
+from app.health.shutdown import is_shutting_down
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
@@ -19,8 +19,8 @@ def live() -> ResponseReturnValue:
 @health.get("/ready")
 def ready() -> ResponseReturnValue:
     """Every dependency answers and the process goes on: send traffic here."""
-    if is_stopping():
-        return {"status": "unhealthy", "checks": {"worker": "stopping"}}, 503
+    if is_shutting_down():
+        return {"status": "unhealthy", "checks": {"service": "shutting down"}}, 503
     results = run_checks()
     if results.level >= ERROR:
         return {"status": "unhealthy", "checks": results.statuses}, 503

@@ -41,7 +41,9 @@ class MetricsHandler(BaseHTTPRequestHandler):
 def open_socket(host: str, port: int) -> socket.socket:
     """Listen on a port, once, for the workers to inherit; raises `OSError` where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
+    # `::` is every address, of IPv4 too, as it is for gunicorn.
+    both = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server((host, port), family=family, dualstack_ipv6=both)
     # The workers all wait for the same connection, and one gets it.
     listener.setblocking(False)
     return listener

@@ -49,6 +49,16 @@ def test_probes_ask_by_address() -> None:
     assert asked == [200, 200, 200, 400]
 
 
+@pytest.mark.parametrize(
+    "path", ["/health//live", "//health/live", "/health/live/", "/health/nowhere", "/seen//x"]
+)
+def test_no_redirect_leads_to_a_foreign_host(path: str) -> None:
+    config = load_config("testing")
+    config.TRUSTED_HOSTS = ["shop.example"]
+    response = serve(config).get(path, headers={"Host": "evil.example"})
+    assert (response.status_code, response.headers.get("Location")) == (400, None)
+
+
 FORWARDED = {
     "X-Forwarded-For": "6.6.6.6, 9.9.9.9",
     "X-Forwarded-Proto": "https",

@@ -1,9 +1,9 @@
 import re
+import socket
 import urllib.error
 import urllib.request
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import REGISTRY
 
@@ -87,10 +87,15 @@ def test_on_a_port_of_their_own_they_are_on_no_other() -> None:
 
 
 @pytest.mark.usefixtures("app")
-def test_the_port_of_their_own(app: Flask) -> None:
-    listener = metrics_server.open_socket("127.0.0.1", 0)
+@pytest.mark.parametrize(
+    ("host", "address"), [("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1"), ("::", "[::1]")]
+)
+def test_the_port_of_their_own(host: str, address: str) -> None:
+    if ":" in host and not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    listener = metrics_server.open_socket(host, 0)
     metrics_server.start_serving(listener)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"http://{address}:{listener.getsockname()[1]}"
     with urllib.request.urlopen(f"{url}/metrics", timeout=5) as response:
         assert b"http_server_request_duration_seconds" in response.read()
     with pytest.raises(urllib.error.HTTPError, match="404") as refusal:
