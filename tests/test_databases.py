@@ -3,8 +3,10 @@
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import socket
+import socketserver
 import sqlite3
 import subprocess
 import sys
@@ -141,6 +143,72 @@ def test_while_the_database_is_away_requests_fail_soon_and_liveness_is_quick(
     assert slowest["first"] < 7
     assert slowest["later"] < 7
     assert slowest["live"] < 1.5
+
+
+class FreezingProxy(socketserver.ThreadingTCPServer):
+    """Passes bytes on to a server, until a client asks for FREEZE: that connection is silent from then on."""
+
+    daemon_threads = True
+
+    def __init__(self, address):
+        self.address = address
+        super().__init__(("127.0.0.1", 0), FreezingHandler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class FreezingHandler(socketserver.BaseRequestHandler):
+    def handle(self):
+        with socket.create_connection(self.server.address) as upstream, contextlib.suppress(OSError):
+            while True:
+                for readable in select.select([self.request, upstream], [], [])[0]:
+                    received = readable.recv(65536)
+                    if not received:
+                        return
+                    if b"FREEZE" in received:
+                        time.sleep(60)
+                    (upstream if readable is self.request else self.request).sendall(received)
+
+
+FREEZE = """
+import time
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from app import create_app
+from app.database import db, {module}
+
+{module}.ANSWER_TIMEOUT = 6
+with create_app().app_context():
+    # Longer than it may take to connect.
+    db.session.execute(text("SELECT {sleep}(4)"))
+    began = time.monotonic()
+    try:
+        db.session.execute(text("SELECT 'FREEZE'"))
+    except OperationalError:
+        print("failed")
+    db.session.rollback()
+    assert 5 < time.monotonic() - began < 12, time.monotonic() - began
+    print("works" if db.session.scalar(text("SELECT 7")) == 7 else "")
+"""
+
+
+@pytest.mark.parametrize(
+    ("database", "sleep", "options"),
+    [("postgresql", "pg_sleep", ""), ("mysql", "sleep", "?read_timeout=6")],
+)
+def test_a_server_that_stops_answering_is_given_up(database, sleep, options, tmp_path):
+    folder = write_service(tmp_path, database=database)
+    url = sqlalchemy.make_url(server_url(database))
+    with FreezingProxy((url.host, url.port)) as proxy:
+        through = url.set(host="127.0.0.1", port=proxy.server_address[1])
+        result = servers.run(
+            folder,
+            sys.executable,
+            "-c",
+            FREEZE.format(module=database, sleep=sleep),
+            DATABASE_URL=through.render_as_string(hide_password=False) + options,
+        )
+        proxy.shutdown()
+    assert result.stdout.split() == ["failed", "works"], result.stdout + result.stderr
 
 
 LOCKS = {

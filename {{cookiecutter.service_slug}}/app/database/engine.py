@@ -98,30 +98,32 @@ class Connector:
     """
 
     def __init__(self) -> None:
-        self.is_away = False
+        # Of the last attempt; None where it succeeded.
+        self.error: Exception | None = None
         self.retry_at = 0.0
         self.attempt = Lock()
 
     def connect(self, dialect: Dialect, _: Any, args: Any, kwargs: Any) -> Any:
         """Open a connection, or raise the driver's error."""
-        if not self.is_away:
+        error = self.error
+        if error is None:
             return self.open(dialect, args, kwargs)
         if time.monotonic() < self.retry_at or not self.attempt.acquire(blocking=False):
-            raise dialect.loaded_dbapi.OperationalError("The last attempt to connect failed.")
+            raise dialect.loaded_dbapi.OperationalError(*error.args)
         try:
             return self.open(dialect, args, kwargs)
         finally:
             self.attempt.release()
 
     def open(self, dialect: Dialect, args: Any, kwargs: Any) -> Any:
-        """Open a connection, and remember whether it failed."""
+        """Open a connection, and remember the error if it fails."""
         try:
             connection = open_connection(dialect, args, kwargs)
-        except dialect.loaded_dbapi.Error:
-            self.is_away = True
+        except dialect.loaded_dbapi.Error as error:
+            self.error = error
             self.retry_at = time.monotonic() + RECONNECT_INTERVAL
             raise
-        self.is_away = False
+        self.error = None
         return connection
 
 

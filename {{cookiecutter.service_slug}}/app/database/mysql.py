@@ -38,6 +38,7 @@ def open_connection(dialect: Dialect, args: Any, kwargs: Any) -> Any:
     PyMySQL 1.2 waits for the server's greeting as long as for any answer: here no longer than for
     the connection. The private name is the only way to wait for longer afterwards.
     """
+    kwargs = CONNECT_ARGS | kwargs
     connection: Any = dialect.connect(*args, **kwargs | {"read_timeout": kwargs["connect_timeout"]})
     connection._read_timeout = kwargs["read_timeout"]
     return connection

@@ -85,9 +85,7 @@ class DriverError(Exception):
         (exc.TimeoutError("pool"), "became free"),
     ],
 )
-def test_a_failure_is_told_by_its_cause(
-    client: FlaskClient, error: Exception, detail: str
-) -> None:
+def test_a_failure_is_told_by_its_cause(client: FlaskClient, error: Exception, detail: str) -> None:
     @client.application.get("/failing")
     def failing() -> str:
         raise error

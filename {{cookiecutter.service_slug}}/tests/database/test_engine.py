@@ -43,9 +43,7 @@ def test_while_the_database_is_away_only_one_attempt_is_made_at_a_time(
         attempts.append("refused")
         raise Refused
 
-    dialect = SimpleNamespace(
-        loaded_dbapi=SimpleNamespace(Error=Refused, OperationalError=Refused)
-    )
+    dialect = SimpleNamespace(loaded_dbapi=SimpleNamespace(Error=Refused, OperationalError=Refused))
     monkeypatch.setattr(engine, "open_connection", refuse)
     connector = engine.Connector()
     for _ in range(5):
