@@ -12,7 +12,6 @@ from app.config import load_config
 
 # What is no resource, and public: probes, documentation, metrics.
 PUBLIC = {
-    "api-docs.openapi_json",
     "dockerflow.heartbeat",
     "dockerflow.lbheartbeat",
     "dockerflow.version",
@@ -22,6 +21,7 @@ PUBLIC = {
     "health.live",
     "health.ready",
     "health.startup",
+    "openapi",
     "serve_metrics",
     "static",
 }
