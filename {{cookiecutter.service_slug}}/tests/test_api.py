@@ -59,10 +59,8 @@ def test_a_body_within_the_bounds_is_loaded(app: Flask) -> None:
 
 @pytest.mark.parametrize("number", ["7.0", "70e-1", "0.7e1"])
 def test_a_number_without_a_fraction_is_an_integer(app: Flask, number: str) -> None:
-    assert load(app, f'{{"notes": {{"n": {number}}}, "number": {number}}}') == {
-        "notes": {"n": 7},
-        "number": 7,
-    }
+    body = '{"notes": {"n": N}, "number": N}'.replace("N", number)
+    assert load(app, body) == {"notes": {"n": 7}, "number": 7}
 
 
 def test_a_bounded_list_that_is_too_long_is_one_fault(app: Flask) -> None:

@@ -20,8 +20,9 @@ MAX_SECONDS = 5
 def make_client(timeout: httpx.Timeout) -> httpx.Client:
     """Return a client whose requests carry the ids of the request that they are made for."""
     transport = {{ "httpx.HTTPTransport()" if cookiecutter.tracing == "none" else "TracingTransport(httpx.HTTPTransport())" }}
-    # Uncompressed, so that what is read is bounded: a few bytes of gzip expand to gigabytes.
-    headers = {"Accept-Encoding": "identity"}
+    # Uncompressed (RFC 9110, section 12.5.3), so that what is read is bounded: a few bytes of gzip
+    # expand to gigabytes.
+    headers = {"Accept-Encoding": ""}
     hooks = {"request": [add_ids]}
     return httpx.Client(timeout=timeout, transport=transport, headers=headers, event_hooks=hooks)
 

@@ -27,7 +27,7 @@ class ReceiptSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    # As many characters as the database has room for.
+    # As long as the column of an order's charge.
     id = fields.String(required=True, validate=FullMatch(r"^[!-~]{1,80}$"))
 
 

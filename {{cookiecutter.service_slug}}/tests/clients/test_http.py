@@ -56,7 +56,7 @@ def test_a_response_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_response_is_never_decompressed() -> None:
-    assert call().headers["Accept-Encoding"] == "identity"
+    assert call().headers["Accept-Encoding"] == ""
     bomb = gzip.compress(b" " * 1_000_000)
     response = httpx.Response(
         200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(bomb)
