@@ -52,7 +52,7 @@ def error_code(error: DBAPIError) -> Any:
 def configure_connection(connection: Any, query: str, seconds: int) -> str | None:
     """Limit each statement to so many seconds, unless the URL's `query` has a limit of its own.
 
-    READ COMMITTED, as on PostgreSQL: it locks no gaps between rows, the cause of most deadlocks.
+    READ COMMITTED: it locks no gaps between rows, the cause of most deadlocks.
     """
     # MySQL limits SELECT alone, in milliseconds.
     name, limit = "max_execution_time", seconds * 1000

@@ -69,7 +69,7 @@ def test_what_the_database_refuses_is_a_problem(
 
 
 class DriverError(Exception):
-    """An error with the codes of every database: an SQLSTATE, and MySQL's number."""
+    """An error with the codes of every database: an SQLSTATE and a number."""
 
     def __init__(self, sqlstate: str, number: int) -> None:
         super().__init__(number)

@@ -6,7 +6,7 @@ from app.database.transactions import retry_on_conflict
 
 
 class DriverError(Exception):
-    """An error with the codes of every database: an SQLSTATE, and MySQL's number."""
+    """An error with the codes of every database: an SQLSTATE and a number."""
 
     def __init__(self, sqlstate: str, number: int) -> None:
         super().__init__(number)
