@@ -92,7 +92,7 @@ def summary_level(context: RequestContext) -> int:
 def summary_fields(context: RequestContext) -> dict[str, Any]:
     """Return what is logged of a request."""
     header = context.environ.get
-    return {
+    fields = {
         "errno": context.status if context.status >= 500 else 0,
         "agent": header("HTTP_USER_AGENT", ""),
         "lang": header("HTTP_ACCEPT_LANGUAGE", ""),
@@ -104,8 +104,10 @@ def summary_fields(context: RequestContext) -> dict[str, Any]:
         "status": context.status,
         "bytes": context.size,
         **context.ids,
-        **{name: show(name, value) for name, value in context.fields.items()},
     }
+    for name, value in context.fields.items():
+        fields[name] = show(name, value)
+    return fields
 
 
 def summary_record(context: RequestContext) -> logging.LogRecord:
