@@ -21,8 +21,12 @@ $(DEMO): | .venv/demo
 	@mv .demo/new/order-service $(DEMO)
 
 .PHONY: test
-test: .venv/dev  ## Run the whole suite (TESTS="-k name" to choose)
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+test: .venv/dev  ## Prove what needs no server, in minutes (TESTS="-k name" to choose)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not proof" $(TESTS)
+
+.PHONY: proof
+proof: .venv/dev  ## Prove the rest: servers, faults, attacks, image, browser, fleet (TESTS="-k name" to choose)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m proof $(TESTS)
 
 .PHONY: lint
 lint: .venv/dev  ## Check the style of the template's own Python
@@ -41,7 +45,7 @@ pins: .venv/dev  ## Pin the newest versions of everything, for all pieces togeth
 .PHONY: release
 release: .venv/dev  ## Check and tag the release that pyproject.toml names
 	@$(BIN)/python -m tests.releases --check
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test proof
 	@$(BIN)/python -m tests.releases
 
 .PHONY: fleet

@@ -34,7 +34,12 @@ PIECES = [
     },
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
-        "paths": ["app/auth/users", "migrations/versions/0002_create_users.py", "tests/auth/users"],
+        "paths": [
+            "app/auth/users",
+            "migrations/versions/0002_create_users.py",
+            "migrations/versions/0005_compare_emails_exactly.py",
+            "tests/auth/users",
+        ],
         "words": ["argon2", "login", "log_in", "logout", "app/auth/users", "registration", "password_hash"],
     },
     {
@@ -66,11 +71,6 @@ PIECES = [
         "words": ["csrf", "flask_login", "flask-login", "login_session", "session_cookie"],
     },
     {
-        "keep": {"auth": ["jwt", "none"]},
-        "paths": ["app/sessionless.py", "tests/test_sessionless.py"],
-        "words": [],
-    },
-    {
         "keep": {"example": [True]},
         "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
         "words": ["order", "pricing", "currency", "payment", "idempoten"],
@@ -93,7 +93,11 @@ PIECES = [
     },
     {
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
-        "paths": ["app/orders/samples.py", "tests/orders/test_samples.py"],
+        "paths": [
+            "app/orders/queries.py",
+            "app/orders/samples.py",
+            "tests/orders/test_samples.py",
+        ],
         "words": [],
     },
     {
@@ -108,6 +112,7 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
+            "app/orders/queries_of_user.py",
             "app/orders/samples_of_user.py",
             "migrations/versions/0003_give_orders_owners.py",
             "tests/orders/test_access.py",

@@ -29,14 +29,15 @@ def columns(text):
 
 
 PLAIN = "must be one line without double quotes, backslashes or template tags such as {" + "{"
+# The name first: the slug is derived from it, unless one is given.
 RULES = [
+    ("service_name", is_plain_text, PLAIN),
+    ("service_name", lambda text: 0 < columns(text.strip()) <= 63, "must be 1 to 63 characters wide"),
     (
         "service_slug",
         is_dns_label,
         "must be a DNS label: at most 63 of a-z, 0-9 and -, a letter first, no - last",
     ),
-    ("service_name", is_plain_text, PLAIN),
-    ("service_name", lambda text: 0 < columns(text.strip()) <= 63, "must be 1 to 63 characters wide"),
     ("description", is_plain_text, PLAIN),
     ("owner", is_plain_text, PLAIN),
 ]

@@ -39,10 +39,14 @@ def sign_in(ask: Ask, flask: Flask, account: dict[str, str] = ACCOUNT) -> dict[s
         flask(["users", "create", account["email"]], {"NEW_USER_PASSWORD": account["password"]})
         login = ask("POST", "/auth/login", account, {})
     assert login.status == 200, login
-    if "bearer" in schemes:
-        return {"Authorization": f"Bearer {login.json['access_token']}"}
-    cookie = login.headers["Set-Cookie"].partition(";")[0]
-    return {"Cookie": cookie, "X-CSRF-Token": login.json["csrf_token"]}
+    return proof(login.json, login.headers.get("Set-Cookie"))
+
+
+def proof(login: dict[str, str], cookie: str | None) -> dict[str, str]:
+    """Return the headers that prove a login, from what it was answered with."""
+    if "access_token" in login:
+        return {"Authorization": f"Bearer {login['access_token']}"}
+    return {"Cookie": (cookie or "").partition(";")[0], "X-CSRF-Token": login["csrf_token"]}
 
 
 def check(ask: Ask, proof: dict[str, str]) -> int:

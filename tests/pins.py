@@ -16,8 +16,8 @@ PINS = "constraints.txt"
 def requirements() -> list[str]:
     """What the services of all combinations ask for, together."""
     found = {"uv"}
-    for answers in harness.behaviours():
-        project = tomllib.loads(harness.render(answers)["pyproject.toml"].decode())
+    for answers in harness.possible(harness.prompts_of("pyproject.toml")):
+        project = tomllib.loads(harness.render_file("pyproject.toml", answers).decode())
         found.update(project["build-system"]["requires"], project["project"]["dependencies"])
         for extra in project["project"]["optional-dependencies"].values():
             found.update(extra)

@@ -4,11 +4,10 @@ import json
 import tomllib
 
 import pytest
-import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests import harness
+from tests import harness, yamls
 from tests.test_generation import cookiecutter
 
 REFUSED = [
@@ -19,6 +18,8 @@ REFUSED = [
     ("service_slug", "a" * 64),
     ("service_slug", "orders.v2"),
     ("service_slug", "commandes-é"),
+    ("service_name", ""),
+    ("service_name", "   "),
     ("service_name", "!!!"),
     ("service_name", "3D Printing"),
     ("service_name", 'The "Best" Service'),
@@ -52,6 +53,11 @@ def test_a_wrong_answer_is_refused_in_one_line(prompt, answer):
     assert said is not None
     assert said.startswith(("service_slug", prompt))
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["", "   ", "A" * 64, 'The "Best" Service'])
+def test_a_wrong_name_is_refused_as_the_name_though_the_slug_comes_from_it(name):
+    assert harness.refusal({"service_name": name}).startswith("service_name must be ")
 
 
 @pytest.mark.parametrize(("prompt", "answer"), REFUSED[:-1], ids=range(len(REFUSED) - 1))
@@ -113,7 +119,7 @@ def check(answers, **expected):
     assert expected["description"] in tree["README.md"].decode()
     for name, content in tree.items():
         if name.endswith((".yaml", ".yml")):
-            yaml.safe_load(content)
+            yamls.load(content)
         if name.endswith(".json"):
             json.loads(content)
         if name.endswith(".py"):

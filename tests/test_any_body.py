@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests import harness, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 BODIES = int(os.environ.get("BODIES", "500"))
 
@@ -86,3 +87,78 @@ def test_no_body_is_a_server_error(database, tmp_path):
     assert "Traceback" not in server.log.read_text()
     assert len(statuses) >= BODIES
     assert {201, 400, 422} <= set(statuses)
+
+
+SIZE = 64 * 1024
+
+
+def repeated(head: str, item: str, tail: str) -> bytes:
+    """As many items as a body may be long."""
+    number = (SIZE - len(head) - len(tail)) // (len(item) + 1)
+    return (head + ",".join([item] * number) + tail).encode()
+
+
+def order(item: str) -> bytes:
+    return f'{{"currency": "EUR", "items": [{item}]}}'.encode()
+
+
+HOSTILE = {
+    "numbers for items": repeated('{"currency":"EUR","items":[', "0", "]}"),
+    "empty items": repeated('{"currency":"EUR","items":[', "{}", "]}"),
+    "as many as are looked at": order(",".join(["{}"] * 990)),
+    "a hundred items of unknown fields": order(
+        ",".join(["{" + ",".join(f'"{n}":0' for n in range(8)) + "}"] * 100)
+    ),
+    "a list of objects": repeated("[", "{}", "]"),
+    "unknown fields": ("{" + ",".join(f'"{n}":0' for n in range(7_000)) + "}").encode(),
+    "some unknown fields": ("{" + ",".join(f'"{n}":0' for n in range(990)) + "}").encode(),
+    "names of control characters": (
+        "{" + ",".join(f'"{n:02}{chr(92)}u0001' + r"\u0001" * 90 + '":0' for n in range(99)) + "}"
+    ).encode(),
+    "a long name": ('{"' + "x" * 60_000 + '":0}').encode(),
+    "deep": b"[" * SIZE,
+    "a long fraction": order('{"sku":"A","quantity":1,"unit_price":0.' + "9" * 60_000 + "}"),
+    "a huge exponent": order('{"sku":"A","quantity":1e9999999,"unit_price":1}'),
+    "a long price": order('{"sku":"A","quantity":1,"unit_price":"' + "9" * 60_000 + '"}'),
+    "a long sku": order('{"sku":"' + "A" * 60_000 + '","quantity":1,"unit_price":1}'),
+    "many long integers": repeated('{"currency":"EUR","items":[', "9" * 4299, "]}"),
+    "an address of dots": ('{"password":"x","email":"' + "a." * 30_000 + '@x"}').encode(),
+    "a domain of dots": ('{"password":"x","email":"x@' + "a." * 30_000 + '!"}').encode(),
+    "a domain of dashes": ('{"password":"x","email":"x@' + ("a" * 61 + "-.") * 950 + '"}').encode(),
+    "a long password": ('{"email":"a@b.example","password":"' + "x" * 60_000 + '"}').encode(),
+    "a long refresh token": ('{"refresh_token":"' + "x" * 60_000 + '"}').encode(),
+}
+
+
+@pytest.mark.parametrize("variant", [{}, {"auth": "session"}, {"database": "none"}], ids=str)
+def test_no_body_takes_long_or_gets_a_long_answer(variant, record_property, tmp_path):
+    """100 ms and 10 kB for each route that takes a body."""
+    folder = harness.write(harness.render(harness.default(**variant)), tmp_path / "service")
+    if "database" not in variant:
+        assert servers.run(folder, "flask", "db", "upgrade").returncode == 0
+    slowest, longest = 0.0, 0
+    with servers.serving(folder, tmp_path / "log", RATE_LIMIT="0") as server:
+        server.sign_in()
+        sent = {**server.headers, "Content-Type": "application/json"}
+        paths = server.ask("GET", "/openapi.json").json["paths"]
+        taking = [path for path, operations in paths.items() if "requestBody" in operations.get("post", {})]
+        assert "/orders/" in taking
+        for path in taking:
+            for name, body in HOSTILE.items():
+                assert len(body) <= SIZE
+                took = []
+                for _ in range(3):  # the machine may be busy
+                    began = time.perf_counter()
+                    status, _, answer = servers.exchange(server.port, "POST", path, body, sent, timeout=30)
+                    took.append(time.perf_counter() - began)
+                    assert 400 <= status < 500, (path, name, status)
+                    assert len(answer) < 10_000, (path, name)
+                    longest = max(longest, len(answer))
+                assert min(took) < 0.1, (path, name, took)
+                slowest = max(slowest, min(took))
+    label = "-".join(variant.values()) or "default"
+    record_property(
+        "summary",
+        f"Hostile bodies, {label}: {len(taking) * len(HOSTILE)} tried,"
+        f" {slowest * 1000:.0f} ms and {longest} bytes at the most.",
+    )

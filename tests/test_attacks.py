@@ -1,7 +1,8 @@
 """What the standards list, tried on running services: one line an attack, and how many were let in.
 
 RFC 8725 (JWT), RFC 6750 and RFC 9700 (tokens), OWASP API Security Top 10 2023, OWASP ASVS 5. Against
-gunicorn with four workers: on PostgreSQL where POSTGRESQL_URL says where one is, otherwise on SQLite.
+gunicorn with four workers: on PostgreSQL and MariaDB where POSTGRESQL_URL and MYSQL_URL say where they
+are, otherwise on SQLite.
 """
 
 import base64
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import joserfc.jwt
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -30,12 +32,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from joserfc.jwk import KeySet
 
 from tests import contract, harness, servers
 from tests.listener import Listener, ListenerHandler
 from tests.provider import Provider
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 FLAVOURS = {
     "jwt": {"auth": "jwt"},
@@ -54,6 +57,7 @@ RSA_KEY = rsa.generate_private_key(65537, 2048)
 PUBLIC_PEM = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 PRIVATE_PEM = RSA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 EVES_KEY = rsa.generate_private_key(65537, 2048)
+RSA_JWK = jwt.algorithms.RSAAlgorithm.to_jwk(RSA_KEY.public_key())
 KID = "ours"
 
 
@@ -104,7 +108,8 @@ class Target:
 
     def lets_in(self, headers: dict[str, str]) -> bool:
         """Whether a request with these headers gets further than who it is by."""
-        return self.ask("POST", "/orders/", {}, headers).status not in (400, 401, 403, 431)
+        # 503: whether it is let in cannot be told at the moment.
+        return self.ask("POST", "/orders/", {}, headers).status not in (400, 401, 403, 431, 503)
 
     def takes(self, token: str) -> bool:
         return self.lets_in({"Authorization": f"Bearer {token}"})
@@ -141,9 +146,19 @@ def make(subject: str) -> str:
 
 
 @contextlib.contextmanager
-def target(flavour: str, folder: Any, log: Any, **changes: str) -> Iterator[Target]:
-    """Serve a service of that flavour with four workers."""
-    harness.write(harness.render(harness.default(**FLAVOURS[flavour])), folder)
+def target(
+    flavour: str, folder: Any, log: Any, database: str = "postgresql", **changes: str
+) -> Iterator[Target]:
+    """Serve a service of that flavour with four workers, and with a resource of its owner's."""
+    harness.write(harness.render(harness.default(**{"database": database, **FLAVOURS[flavour]})), folder)
+    if flavour != "none":
+        (folder / "app" / "things.py").write_text(THINGS)
+        (folder / "app" / "resources.py").write_text(
+            (folder / "app" / "resources.py")
+            .read_text()
+            .replace("import Blueprint\n", "import Blueprint\nfrom app.things import things\n")
+            .replace("= []", "= [things]")
+        )
     issuer = None
     with contextlib.ExitStack() as stack:
         settings = {**servers.production(folder), "WEB_CONCURRENCY": "4", "REGISTRATION_OPEN": "true"}
@@ -156,8 +171,9 @@ def target(flavour: str, folder: Any, log: Any, **changes: str) -> Iterator[Targ
             settings["JWT_ISSUER"] = "https://issuer.example"
         if "DATABASE_URL" in settings:
             url = f"sqlite:///{folder}/attacks.sqlite3"
-            if "POSTGRESQL_URL" in os.environ:
-                url = stack.enter_context(servers.database(os.environ["POSTGRESQL_URL"]))
+            server_url = os.environ.get(f"{database.upper()}_URL")
+            if server_url:
+                url = stack.enter_context(servers.database(server_url))
             settings["DATABASE_URL"] = url
             migrated = servers.run(folder, "flask", "db", "upgrade", **settings)
             assert migrated.returncode == 0, migrated.stderr
@@ -167,6 +183,25 @@ def target(flavour: str, folder: Any, log: Any, **changes: str) -> Iterator[Targ
         server = stack.enter_context(servers.serving(folder, log, **settings))
         yield Target(flavour, server, issuer, int(settings.get("RATE_LIMIT", 60_000)))
 
+
+# A resource as app/resources.py shows it, with nothing said of who may call it; and one that is open.
+THINGS = """
+from app.api import Blueprint
+from app.auth.identity import current_identity
+
+things = Blueprint("things", __name__, url_prefix="/things")
+
+
+@things.route("/", methods=["GET", "POST", "PUT", "DELETE"])
+def use():
+    return {"called": True}
+
+
+@things.get("/open", public=True)
+def look():
+    identity = current_identity()
+    return {"subject": identity and identity.subject}
+"""
 
 Attack = Callable[[Target], Iterator[bool]]
 ATTACKS: list[tuple[str, set[str], Attack]] = []
@@ -196,6 +231,32 @@ def hmac_signed(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -
 def anonymous(target):
     for method, path in (("GET", "/orders/"), ("POST", "/orders/"), ("GET", "/auth/me")):
         yield target.ask(method, path, {} if method == "POST" else None).status not in (401, 404, 405)
+
+
+@attack("a resource of the owner's that says nothing of who may call it", ALL - {"none"})
+def unsaid(target):
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
+        yield target.ask(method, "/things/", None).status != 401
+    yield target.ask("GET", "/things/open").json["subject"] is not None
+    assert target.ask("GET", "/things/", None, target.ada).status == 200
+    assert target.ask("GET", "/things/open", None, target.ada).json["subject"]
+
+
+@attack("an invalid token at a public view that asks who calls it", TOKENS)
+def invalid_at_public(target):
+    for token in ("x", target.sign(EVES_KEY), target.sign(exp=0)):
+        answer = target.ask("GET", "/things/open", None, {"Authorization": f"Bearer {token}"})
+        yield answer.status != 401
+
+
+@attack("published keys that sign, or verify nothing", {"jwt"})
+def published_keys(target):
+    published = target.ask("GET", "/auth/jwks.json").json
+    for key in published["keys"]:
+        yield bool({"d", "p", "q", "dp", "dq", "qi", "k"} & set(key))
+        yield "sign" in key.get("key_ops", [])
+    decoded = joserfc.jwt.decode(target.own(), KeySet.import_key_set(published), algorithms=["RS256"])
+    yield decoded.claims["sub"] != target.claims()["sub"]
 
 
 @attack("alg none", TOKENS)
@@ -450,6 +511,9 @@ def csrf(target):
         yield target.lets_in(headers)
     for headers in (foreign, {"Origin": "null"}):
         yield target.log_in(ADA, **headers).status == 200
+    for origin in ("http://[", "https://[::1", "//", "http://", "[", "http://%", "http://a:b:c"):
+        yield target.log_in(ADA, Origin=origin).status != 403
+        yield target.ask("POST", "/orders/", {}, {**target.ada, "Origin": origin}).status != 403
     for method in ("PATCH", "DELETE"):
         headers = {**cookie, "If-Match": target.etag}
         yield target.ask(method, target.order, {"reference": "x"}, headers).status < 400
@@ -559,6 +623,22 @@ def brute_force(target):
     refused = target.log_in(victim)
     yield refused.status == 200
     yield int(refused.headers["Retry-After"]) < 60
+
+
+@attack("an account by another spelling of its address", USERS)
+def spelled_otherwise(target):
+    victim = {**EVE, "email": "spelled@example.com"}
+    assert target.ask("POST", "/auth/register", victim).status == 201
+    for email in ("sp\u00e9lled@example.com", "spelled@\u00e9xample.com", "\uff53pelled@example.com"):
+        yield target.log_in({**victim, "email": email}).status == 200
+    spellings = [
+        *("spelled@example.com", "Spelled@example.com", "SPELLED@EXAMPLE.COM", "spelled@Example.com"),
+        *(" spelled@example.com", "spelled@example.com ", "sPELLED@example.com", "spelled@eXAMPLE.com"),
+    ]
+    guesses = [{"email": email, "password": f"guess {n}"} for n in range(3) for email in spellings]
+    answers = [target.log_in(guess).status for guess in guesses]
+    yield len([status for status in answers if status != 429]) > 10
+    yield from (target.log_in({**victim, "email": email}).status == 200 for email in spellings)
 
 
 @attack("passwords over the limit of an address, behind a made-up X-Forwarded-For", USERS)
@@ -702,11 +782,19 @@ def leaks(target):
         yield "Traceback" in str(answer.json)
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_nobody_is_let_in(flavour, tmp_path, record_property):
+@pytest.mark.parametrize(
+    ("flavour", "database"),
+    [
+        *(pytest.param(flavour, "postgresql", id=flavour) for flavour in FLAVOURS),
+        *(pytest.param(flavour, "mysql", id=f"{flavour} on MariaDB") for flavour in sorted(USERS)),
+    ],
+)
+def test_nobody_is_let_in(flavour, database, tmp_path, record_property):
     attempted = let_in = 0
     told, wrong = [], []
-    with target(flavour, tmp_path / "service", tmp_path / "log") as service:
+    if database == "mysql" and "MYSQL_URL" not in os.environ:
+        pytest.skip("MYSQL_URL says where a server is")
+    with target(flavour, tmp_path / "service", tmp_path / "log", database) as service:
         if flavour != "none":
             assert service.lets_in(service.ada), "the attacks would fail for another reason"
             assert service.lets_in(service.eve)
@@ -716,14 +804,17 @@ def test_nobody_is_let_in(flavour, tmp_path, record_property):
                 assert attempts, name
                 attempted += len(attempts)
                 let_in += sum(attempts)
-                told.append(f"  {flavour}: {name}: {len(attempts)} attempted, {sum(attempts)} let in")
+                told.append(
+                    f"  {flavour}, {database}: {name}: {len(attempts)} attempted, {sum(attempts)} let in"
+                )
                 if any(attempts):
                     wrong.append((name, attempts))
         if flavour != "none":
             assert service.lets_in(service.ada)
         assert service.server.stop() == 0
     record_property(
-        "summary", "\n".join([*told, f"Attacks, {flavour}: {attempted} attempted, {let_in} let in."])
+        "summary",
+        "\n".join([*told, f"Attacks, {flavour}, {database}: {attempted} attempted, {let_in} let in."]),
     )
     assert wrong == []
     assert "Traceback" not in service.server.log.read_text()
@@ -757,3 +848,80 @@ def test_a_made_up_proxy_buys_no_requests(flavour, tmp_path, record_property):
     record_property(
         "summary", f"Rate limit, {flavour}: {3 * limit} attempted, {len(served)} of {limit} let in."
     )
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mysql"])
+def test_guesses_lock_out_nobody_else(database, tmp_path, record_property):
+    """Behind a proxy that tells the client's address, as its clients cannot: one network is one client."""
+    if database == "mysql" and "MYSQL_URL" not in os.environ:
+        pytest.skip("MYSQL_URL says where a server is")
+    changes = {"TRUSTED_PROXIES": "1"}
+    with target("jwt", tmp_path / "service", tmp_path / "log", database, **changes) as service:
+
+        def log_in(address: str, password: str, email: str = ADA["email"]) -> int:
+            body = {"email": email, "password": password}
+            return service.log_in(body, **{"X-Forwarded-For": address}).status
+
+        with ThreadPoolExecutor(16) as clients:
+            one_account = list(clients.map(lambda n: log_in(f"2001:db8::{n:x}", f"guess {n}"), range(1, 131)))
+            # Nor does it lock out the owner, from wherever, however often and at once.
+            owner = list(clients.map(lambda n: log_in(f"192.0.2.{n % 3}", ADA["password"]), range(48)))
+            many_accounts = list(
+                clients.map(lambda n: log_in(f"2001:db8:0:1::{n:x}", "guess", f"{n}@x.example"), range(130))
+            )
+            office = "2001:db8:0:2::1"
+            assert log_in(office, EVE["password"], EVE["email"]) == 200
+            list(clients.map(lambda n: log_in(office, "guess", f"{n}@x.example"), range(110)))
+            everywhere = list(
+                clients.map(lambda n: log_in(f"198.51.{n // 4}.1", f"guess {n}"), range(4 * 40))
+            )
+        looked_at = {
+            "one account": len([status for status in one_account if status != 429]),
+            "many accounts": len([status for status in many_accounts if status != 429]),
+        }
+        assert looked_at["one account"] <= 10
+        assert looked_at["many accounts"] <= 100
+        assert set(one_account + many_accounts + everywhere) <= {401, 429}
+        assert set(owner) == {200}
+        assert log_in(office, EVE["password"], EVE["email"]) == 200
+        assert log_in("203.0.113.77", ADA["password"]) == 200
+        assert service.server.stop() == 0
+    assert "Deadlock" not in service.server.log.read_text()
+    record_property(
+        "summary", f"Guesses looked at of 130 from one /64, {database}: {looked_at}; 48 logins let in."
+    )
+
+
+def test_a_database_that_hangs_holds_up_no_probe(tmp_path, record_property):
+    """Tokens cannot be checked for revocation: refused, soon, while liveness goes on."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        folder = harness.write(harness.render(harness.default()), tmp_path / "service")
+        settings = {**servers.production(folder), "DATABASE_URL": url, "WEB_CONCURRENCY": "1"}
+        settings |= {"JWT_KEYS": PRIVATE_PEM.decode(), "PAYMENTS_URL": "http://127.0.0.1:9"}
+        slug = harness.context({})["cookiecutter"]["service_slug"]
+        now = int(time.time())
+        claims = {"iss": slug, "aud": slug, "sub": str(uuid.uuid4()), "iat": now, "exp": now + 600}
+        key = KeySet.import_key_set({"keys": [json.loads(RSA_JWK)]}).keys[0]
+        headers = {"kid": key.thumbprint(), "typ": "at+jwt"}
+        token = jwt.encode({**claims, "scope": "orders:read"}, RSA_KEY, "RS256", headers=headers)
+        proof = {"Authorization": f"Bearer {token}"}
+        with servers.serving(folder, tmp_path / "log", **settings) as server:
+
+            def timed(path: str, headers: dict[str, str]) -> tuple[int, float]:
+                started = time.perf_counter()
+                status = servers.request(server.port, "GET", path, headers=headers, timeout=30).status
+                return status, time.perf_counter() - started
+
+            with ThreadPoolExecutor(8) as clients:
+                asked = [clients.submit(timed, "/orders/", proof) for _ in range(4)]
+                time.sleep(0.1)
+                live = [timed("/health/live", {}) for _ in range(20)]
+                answers = [answer.result() for answer in asked]
+    assert {status for status, _ in answers} == {503}
+    assert {status for status, _ in live} == {200}
+    slowest = max(taken for _, taken in live)
+    waits = sorted(round(taken, 1) for _, taken in answers)
+    assert slowest < 1
+    assert waits[-2] < 1.5
+    record_property("summary", f"Database that hangs: four requests took {waits} s, a probe {slowest:.2f} s.")

@@ -9,7 +9,7 @@ from tests import contract, harness, servers
 from tests.browser import CHROMIUM, Browser
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.proof,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: CHROMIUM names none"),
 ]
 

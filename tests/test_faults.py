@@ -23,7 +23,7 @@ import sqlalchemy
 from tests import contract, harness, servers
 from tests.provider import Provider
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 CLIENTS = 32
 SECONDS = float(os.environ.get("FAULT_SECONDS", "25"))

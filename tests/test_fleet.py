@@ -1,7 +1,7 @@
 """A fleet of edited services over two releases that change most of their files, and how it is told of.
 
 FLEET says how many services there are. Each is made of random answers, edited as teams edit, updated
-twice, and its own tests are run.
+twice, and the first of them run their own tests.
 """
 
 import difflib
@@ -17,9 +17,11 @@ import pytest
 from tests import harness, linked, servers
 from tests.test_updates import with_own
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 FLEET = int(os.environ.get("FLEET", "6"))
+# How many of them run their own tests after.
+SUITES = 6
 SERVICE = "{{cookiecutter.service_slug}}"
 
 UPTIME = '''"""Since when this process serves."""
@@ -178,7 +180,6 @@ def test_an_edited_service_takes_both_releases(number, template, tmp_path, recor
         answers["example"] and "no example any more" not in edits
     )
 
-    tested = servers.run(service, "pytest", "-q", "-p", "no:cacheprovider")
     if contended or beside:
         told = ", ".join([*(f"{what} (its own line)" for what in contended), *beside])
         record_property("summary", f"  fleet, {harness.label(answers)}, {', '.join(edits)}: {told}")
@@ -186,10 +187,12 @@ def test_an_edited_service_takes_both_releases(number, template, tmp_path, recor
         "tally", ["services over two releases, conflicts beside what teams edited", 1, len(beside)]
     )
     record_property("tally", ["services, conflicts in lines that teams edited themselves", 1, len(contended)])
-    record_property("tally", ["services, tests that fail after", 1, int(tested.returncode != 0)])
     assert beside == []
     assert len(contended) == ("its own start period" in edits)
-    assert tested.returncode == 0, tested.stdout[-3000:]
+    if number < SUITES:
+        tested = servers.run(service, "pytest", "-q", "-p", "no:cacheprovider")
+        record_property("tally", ["services, tests that fail after", 1, int(tested.returncode != 0)])
+        assert tested.returncode == 0, tested.stdout[-3000:]
 
 
 def test_a_fleet_is_told_of(template, tmp_path):

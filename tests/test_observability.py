@@ -65,7 +65,7 @@ def scrape(settings: dict[str, str], **headers: str) -> str:
     return servers.fetch(int(settings["METRICS_PORT"]), "/metrics", headers)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_one_id_leads_from_the_answer_to_the_log_the_trace_and_the_metric(service, settings, tmp_path):
     collector, provider = Collector(), Provider()
     settings |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PAYMENTS_URL": provider.url}
@@ -127,7 +127,7 @@ def test_one_id_leads_from_the_answer_to_the_log_the_trace_and_the_metric(servic
     assert not any(span.is_error for span in collector.trace(traces[404]))
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_no_span_is_lost_when_it_stops(service, settings, tmp_path):
     collector = Collector()
     settings |= {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
@@ -141,7 +141,7 @@ def test_no_span_is_lost_when_it_stops(service, settings, tmp_path):
     assert len(roots) == len({span.trace_id for span in roots}) == 40
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("state", ["dead", "hanging"])
 def test_without_a_collector_requests_are_served_and_spans_are_counted(state, service, settings, tmp_path):
     url = Collector(hangs=True).url if state == "hanging" else f"http://127.0.0.1:{servers.free_port()}"
@@ -169,7 +169,7 @@ def counted(exposed: str, route: str) -> int:
     return int(sum(map(float, found)))
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_no_count_is_lost_with_a_worker(service, settings, tmp_path, record_property):
     sent = 0
     with servers.serving(service, tmp_path / "log", **settings) as server:
@@ -212,7 +212,7 @@ def test_no_count_is_lost_with_a_worker(service, settings, tmp_path, record_prop
     record_property("summary", f"Metrics: {sent} requests, 6 of their workers killed, {sent} counted.")
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_readiness_turns_when_it_begins_to_stop(service, settings, tmp_path):
     """Over a connection that is kept alive, as a load balancer has it."""
     with servers.serving(service, tmp_path / "log", **{**settings, "WEB_CONCURRENCY": "1"}) as server:
@@ -231,7 +231,7 @@ def test_readiness_turns_when_it_begins_to_stop(service, settings, tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_metrics_port_that_is_taken_is_one_line(service, settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -241,7 +241,7 @@ def test_a_metrics_port_that_is_taken_is_one_line(service, settings):
     assert f"METRICS_PORT {port}: Address already in use" in line
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_gunicorn_reloads(service, settings, tmp_path):
     with servers.serving(service, tmp_path / "log", **settings) as server:
         server.sign_in()
@@ -254,7 +254,7 @@ def test_gunicorn_reloads(service, settings, tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_every_line_is_json_with_the_database_away(service, settings, tmp_path):
     away = f"postgresql://user:topsecret@127.0.0.1:{servers.free_port()}/service"
     with servers.serving(service, tmp_path / "log", **{**settings, "DATABASE_URL": away}) as server:
@@ -272,16 +272,20 @@ def promtool(*arguments: str, cwd: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not shutil.which("promtool"), reason="there is no promtool")
-@pytest.mark.parametrize("answers", harness.behaviours(), ids=harness.label)
-def test_rules_hold(answers, tmp_path):
-    folder = harness.write(harness.render(answers), tmp_path) / "deploy" / "prometheus"
-    promtool("check", "rules", "rules.yml", cwd=folder)
-    promtool("test", "rules", "rules_test.yml", cwd=folder)
-    promtool("check", "config", "prometheus.yml", cwd=folder)
+def test_rules_hold(tmp_path):
+    """Under every answer that one of Prometheus' files depends on."""
+    files = [name for name in harness.template_files() if name.startswith("deploy/prometheus/")]
+    prompts = set().union(*map(harness.prompts_of, files))
+    for number, answers in enumerate(harness.possible(prompts)):
+        folder = harness.write(harness.render(answers), tmp_path / str(number)) / "deploy" / "prometheus"
+        promtool("check", "rules", "rules.yml", cwd=folder)
+        promtool("test", "rules", "rules_test.yml", cwd=folder)
+        promtool("check", "config", "prometheus.yml", cwd=folder)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="there is no Prometheus")
 def test_prometheus_finds_everything_that_rules_and_dashboard_ask_for(service, settings, tmp_path):
     collector, provider = Collector(), Provider()

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests import harness, linked, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
+
+# What this machine has fetched.
+CACHES = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 
 # Served in the background while the commands after it run, and stopped with Ctrl-C.
 SERVE = {"make demo", "make run"}
@@ -37,7 +41,14 @@ class Shell:
         self.environment["PATH"] = os.pathsep.join(
             path for path in os.environ["PATH"].split(os.pathsep) if path != str(servers.BIN)
         )
+        # Packages that were fetched before are not fetched again, but for who starts from nothing.
+        self.environment |= {"UV_CACHE_DIR": str(CACHES / "uv"), "PIP_CACHE_DIR": str(CACHES / "pip")}
         self.server: subprocess.Popen | None = None
+
+    def start_from_nothing(self) -> None:
+        """Have no package at hand."""
+        self.environment.pop("UV_CACHE_DIR")
+        self.environment.pop("PIP_CACHE_DIR")
 
     def run(self, command: str) -> str:
         if command.startswith("cd "):
@@ -149,6 +160,10 @@ def test_the_templates_readme(shell, tmp_path):
 def test_a_services_readme(changes, shell, tmp_path):
     answers = harness.default(**changes)
     shell.folder = harness.write(harness.render(answers), tmp_path / "service")
+    if changes:  # the rest of its tests is run by test_services.py
+        shell.environment["TESTS"] = "-k health"
+    else:
+        shell.start_from_nothing()
     served = False
     for command in commands((shell.folder / "README.md").read_text()):
         if served and not re.match(r"curl|[A-Z]+=", command):
@@ -169,6 +184,7 @@ def test_a_services_readme(changes, shell, tmp_path):
 
 
 def test_a_second_demo_works_and_an_old_python_is_told_in_one_line(shell, tmp_path):
+    shell.start_from_nothing()
     shell.folder = clone(tmp_path / "clone")
     for _ in range(2):
         shell.run("make demo")
@@ -204,6 +220,7 @@ def test_updating_as_it_is_written(shell, tmp_path):
     dockerfile.write_text(dockerfile.read_text().replace("--start-period=10s", "--start-period=20s"))
     linked.commit(template, "Release v0.2.0")
     linked.git(template, "tag", "v0.2.0")
+    shell.environment["TESTS"] = "-k health"
     shell.environment |= dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Newcomer")
     shell.environment |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "newcomer@example.com")
     said = {}

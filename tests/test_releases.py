@@ -48,7 +48,7 @@ def history(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_an_edited_service_of_each_release_is_updated_and_its_tests_pass(history, tmp_path, record_property):
     tags = releases.tags(history)
     for tag in tags:

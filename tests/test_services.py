@@ -1,22 +1,34 @@
-"""A pairwise sample of the services, run for real: gunicorn, its routes, its stop, and its own suite."""
+"""Services run for real: gunicorn, its routes, its stop, and their own suites; any two answers meet in them."""
 
 import os
 import shutil
 import threading
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests import contract, harness, servers
 
-pytestmark = pytest.mark.slow
-
-PAIRWISE = harness.pairwise()
+DEFAULT, SMALLEST = harness.default(), harness.smallest()
+# Any two answers meet in these. Two of them are of `make test`.
+SAMPLE = [
+    DEFAULT,
+    SMALLEST,
+    *(
+        pytest.param(answers, marks=pytest.mark.proof)
+        for answers in harness.applications(2)
+        if answers not in (DEFAULT, SMALLEST)
+    ),
+]
+WITH_DATABASE = [answers for answers in harness.applications(2) if answers["database"] != "none"]
 
 # Where a real server of each database is, for this machine to say.
 DATABASE_URLS = {"postgresql": "POSTGRESQL_URL", "mysql": "MYSQL_URL"}
+
+
+def label(answers) -> str:
+    return "-".join(f"{prompt}={answers[prompt]}" for prompt in harness.behavioral())
 
 
 @pytest.fixture
@@ -29,7 +41,7 @@ def has_database(answers) -> bool:
     return answers["database"] != "none"
 
 
-@pytest.mark.parametrize("service", PAIRWISE, ids=harness.label, indirect=True)
+@pytest.mark.parametrize("service", SAMPLE, ids=label, indirect=True)
 def test_gunicorn_serves_every_route_and_stops_cleanly(service, tmp_path):
     folder, answers = service
     if has_database(answers):
@@ -49,9 +61,8 @@ def test_gunicorn_serves_every_route_and_stops_cleanly(service, tmp_path):
     assert list(home.iterdir()) == [], "a stray control socket"
 
 
-@pytest.mark.parametrize(
-    "service", [a for a in PAIRWISE if has_database(a)], ids=harness.label, indirect=True
-)
+@pytest.mark.proof
+@pytest.mark.parametrize("service", WITH_DATABASE, ids=label, indirect=True)
 def test_it_boots_and_stays_live_with_its_database_away(service, tmp_path):
     folder, answers = service
     away = f"{answers['database']}://user:password@127.0.0.1:{servers.free_port()}/service"
@@ -71,16 +82,15 @@ def test_it_boots_and_stays_live_with_its_database_away(service, tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("service", PAIRWISE, ids=harness.label, indirect=True)
+@pytest.mark.parametrize("service", SAMPLE, ids=label, indirect=True)
 def test_its_own_suite_passes(service):
     folder, _ = service
     result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
     assert result.returncode == 0, result.stdout[-5000:]
 
 
-@pytest.mark.parametrize(
-    "service", [a for a in PAIRWISE if has_database(a)], ids=harness.label, indirect=True
-)
+@pytest.mark.proof
+@pytest.mark.parametrize("service", WITH_DATABASE, ids=label, indirect=True)
 def test_its_own_suite_passes_on_the_real_database(service, tmp_path):
     folder, answers = service
     variable = DATABASE_URLS[answers["database"]]
@@ -91,11 +101,26 @@ def test_its_own_suite_passes_on_the_real_database(service, tmp_path):
     assert result.returncode == 0, result.stdout[-5000:]
 
 
+NEWEST = max(harness.choices()["python_version"], key=lambda version: int(version.partition(".")[2]))
+
+
+@pytest.mark.proof
+@pytest.mark.skipif("WITH_PYTHON" not in os.environ, reason="WITH_PYTHON names no command")
+def test_the_default_services_suite_passes_on_the_newest_python(default_service, tmp_path):
+    """Set up by its own Makefile: WITH_PYTHON VERSION COMMAND... runs a command on another Python."""
+    folder = shutil.copytree(default_service, tmp_path / "service")
+    result = servers.run(folder, os.environ["WITH_PYTHON"], NEWEST, "make", "test")
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout
+    assert " failed" not in result.stdout
+
+
 @pytest.fixture(scope="module")
 def default_service(tmp_path_factory):
     return harness.write(harness.render(harness.default()), tmp_path_factory.mktemp("default") / "service")
 
 
+@pytest.mark.proof
 def test_production_without_secrets_does_not_start(default_service):
     result = servers.run(default_service, "gunicorn", "wsgi:application", APP_ENV="production")
     assert result.returncode != 0
@@ -105,6 +130,7 @@ def test_production_without_secrets_does_not_start(default_service):
     assert all(f"{variable}: " in line for variable in required)
 
 
+@pytest.mark.proof
 def test_the_flask_command_says_the_same(default_service):
     result = servers.run(default_service, "flask", "db", "upgrade", APP_ENV="production")
     assert result.returncode != 0
@@ -112,6 +138,7 @@ def test_the_flask_command_says_the_same(default_service):
     assert "SECRET_KEY" in result.stderr
 
 
+@pytest.mark.proof
 def test_a_wrong_port_is_one_line(default_service):
     result = servers.run(default_service, "gunicorn", "wsgi:application", PORT="80a")
     assert result.returncode != 0
@@ -119,6 +146,7 @@ def test_a_wrong_port_is_one_line(default_service):
     assert "PORT" in line
 
 
+@pytest.mark.proof
 def test_a_request_in_flight_is_finished_before_it_stops(default_service, tmp_path):
     folder = shutil.copytree(default_service, tmp_path / "service")
     (folder / "slow.py").write_text(
@@ -135,6 +163,7 @@ def test_a_request_in_flight_is_finished_before_it_stops(default_service, tmp_pa
     assert answers[0].json == {"done": True}
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("database", DATABASE_URLS)
 def test_replicas_that_migrate_at_once_do_not_collide(database, tmp_path):
     variable = DATABASE_URLS[database]
@@ -164,6 +193,7 @@ class Note(db.Model):  # type: ignore[name-defined, misc]
 """
 
 
+@pytest.mark.proof
 def test_a_new_revision_is_clean_and_works(default_service, tmp_path):
     folder = shutil.copytree(default_service, tmp_path / "service")
     assert servers.run(folder, "flask", "db", "upgrade").returncode == 0
@@ -191,11 +221,3 @@ def test_a_new_revision_is_clean_and_works(default_service, tmp_path):
     written = servers.run(folder, "flask", "db", "upgrade", "--sql", DATABASE_URL=url)
     assert written.returncode == 0, written.stderr
     assert "CREATE TABLE notes" in written.stdout
-
-
-def test_python_versions_are_what_the_answers_say():
-    for answers in harness.combinations():
-        tree = harness.render(answers)
-        version = answers["python_version"]
-        assert f"FROM python:{version}-slim".encode() in tree["Dockerfile"]
-        assert tomllib.loads(tree["pyproject.toml"].decode())["project"]["requires-python"] == ">=3.11"

@@ -6,7 +6,7 @@ from flask import Flask
 from app.observability import init_observability  # isort: skip
 
 {% if cookiecutter.auth != "none" %}
-from app.auth import init_auth
+from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_server" if cookiecutter.database == "none" else "issuer" }} import init_auth
 {% endif %}
 from app.config import Config, load_config
 from app.context import init_context

@@ -1,50 +1,103 @@
-"""How the API reads JSON, and how OpenAPI describes its errors."""
+"""How the API reads its input, and how OpenAPI describes its errors."""
 
 from decimal import Decimal
 from typing import Any, NoReturn
 
 import flask_smorest
-from flask import Request, json
+from flask import Flask, Request, json
 from flask_smorest import abort
-from marshmallow import Schema, ValidationError
-from marshmallow.validate import Regexp
+from flask_smorest.etag import IF_MATCH_HEADER, IF_NONE_MATCH_HEADER
+from flask_smorest.exceptions import NotModified
+from marshmallow import Schema, ValidationError, fields
+from marshmallow.validate import Length, Regexp
 from webargs.flaskparser import FlaskParser, is_json_request
 
+{% if cookiecutter.auth != "none" %}
+from app.auth.blueprint import GuardedBlueprint
+{% endif %}
 from app.errors import PROBLEM_JSON, ProblemSchema, handle_http_exception
+from app.etags import PATTERN, ETagRequest
 
-# Levels of lists and objects in a body.
+# Levels of lists and objects in a body, characters of a key, and the decimal exponent of a number,
+# which is a double's (RFC 8259, section 6).
 MAX_DEPTH = 32
+MAX_KEY = 128
+MAX_EXPONENT = 308
 
 
 class JSONParser(FlaskParser):
-    """Reads a JSON body (RFC 8259) with its numbers exact: a price never becomes a float."""
+    """Reads JSON in UTF-8 (RFC 8259) with exact numbers, so a price never becomes a float.
+
+    A body of the allowed size can hold tens of thousands of elements, each of which a schema takes
+    some 50 microseconds to validate: they are counted first. A resource that takes more of them
+    has a blueprint whose ARGUMENTS_PARSER is a subclass of this.
+    """
+
+    # Elements of all lists and objects of a body together, or fields of a form.
+    max_elements = 1000
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """Return the body; aborts with 415 when it is not said to be JSON, 400 when it is not."""
+        """Return the body; abort with 415 for another content type, 400 for invalid JSON."""
         if not is_json_request(req):
             abort(415, message="Send the body as application/json.")
         try:
-            body = json.loads(req.get_data(), parse_float=Decimal, parse_constant=reject_constant)
-            if is_deeper(body, MAX_DEPTH):
-                raise RecursionError
-            return body
-        # Not JSON, not UTF-8, an integer or an exponent beyond all bounds, nested too deep.
+            text = req.get_data().decode()
+            body = json.loads(text, parse_float=parse_number, parse_constant=reject_constant)
+            size = count_elements(body)
+        # Not JSON, not UTF-8, a number out of range, nested too deep, a key too long.
         except (ValueError, ArithmeticError, RecursionError):
             abort(400, message="The body is not valid JSON.")
+        if size > self.max_elements:
+            abort(400, message=f"The body has more than {self.max_elements} elements.")
+        return body
+
+    def load_form(self, req: Request, schema: Schema) -> Any:
+        """Return the fields of a form; abort with 400 where there are too many."""
+        if sum(len(values) for values in req.form.listvalues()) > self.max_elements:
+            abort(400, message=f"The body has more than {self.max_elements} fields.")
+        return super().load_form(req, schema)
 
 
-def is_deeper(value: Any, levels: int) -> bool:
-    """Tell whether `value` has lists and objects in each other, more than so many levels of them."""
+def count_elements(value: Any, levels: int = MAX_DEPTH) -> int:
+    """Count the elements in `value` at every level; raises `ValueError` beyond the bounds."""
     if isinstance(value, dict):
+        if value and max(map(len, value)) > MAX_KEY:
+            raise ValueError("a key is too long")
         value = value.values()
     elif not isinstance(value, list):
-        return False
-    return levels == 0 or any(is_deeper(item, levels - 1) for item in value)
+        return 0
+    if levels == 0:
+        raise ValueError("nested too deep")
+    return len(value) + sum(count_elements(item, levels - 1) for item in value)
+
+
+def parse_number(text: str) -> Decimal | int:
+    """Read a number that has a fraction or an exponent: 2.0 is an integer to JSON Schema.
+
+    Raises `ValueError` for one whose conversion to an integer would take minutes.
+    """
+    number = Decimal(text)
+    if abs(number.adjusted()) > MAX_EXPONENT:
+        raise ValueError("a number is out of range")
+    return int(number) if number == int(number) else number
 
 
 def reject_constant(name: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python reads but JSON does not have."""
     raise ValueError(f"{name} is not JSON")
+
+
+class BoundedList(fields.List[Any]):
+    """A list whose length is validated before its elements are loaded."""
+
+    def __init__(self, inner: fields.Field[Any], *, length: Length, **kwargs: Any) -> None:
+        super().__init__(inner, validate=length, **kwargs)
+        self.length = length
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list):
+            self.length(value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class FullMatch(Regexp):
@@ -56,16 +109,30 @@ class FullMatch(Regexp):
         return super().__call__(value)
 
 
-class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose routes declare their arguments and responses."""
+class Blueprint({{ "flask_smorest.Blueprint" if cookiecutter.auth == "none" else "GuardedBlueprint" }}):
+    """A blueprint whose routes declare their arguments and responses{{ "" if cookiecutter.auth == "none" else "; guarded unless `public`" }}."""
 
     ARGUMENTS_PARSER = JSONParser()
+
+    def _check_not_modified(self, etag: str) -> None:
+        """Have the 304 carry its ETag; flask-smorest (0.47) forgets it."""
+        try:
+            super()._check_not_modified(etag)
+        except NotModified as error:
+            error.etag = etag
+            raise
 
 
 class Api(flask_smorest.Api):
     """The API as OpenAPI sees it: every error is a problem."""
 
     ERROR_SCHEMA = ProblemSchema
+
+    def init_app(self, app: Flask, **kwargs: Any) -> None:
+        app.request_class = ETagRequest
+        for header in (IF_MATCH_HEADER, IF_NONE_MATCH_HEADER):
+            header["schema"] = {"type": "string", "pattern": PATTERN}
+        super().init_app(app, **kwargs)
 
     def handle_http_exception(self, error: Any) -> Any:
         return handle_http_exception(error)

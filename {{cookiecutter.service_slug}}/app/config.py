@@ -51,7 +51,6 @@ class Config:
 
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
-    OPENAPI_URL_PREFIX = "/"
 
     def __init__(self, env: FileAwareEnv) -> None:
         self.SECRET_KEY = self.read_secret(env, "SECRET_KEY", DEVELOPMENT_SECRET_KEY)
@@ -65,8 +64,11 @@ class Config:
         vars(self).update(read_auth(env, production=self.SECRETS_REQUIRED))
         {% endif %}
         {% if cookiecutter.example %}
+        is_url = validate.URL(schemes={"http", "https"}, require_tld=False)
         payments: dict[str, Any] = (
-            {"validate": validate.Length(min=1)} if self.SECRETS_REQUIRED else {"default": ""}
+            {"validate": is_url}
+            if self.SECRETS_REQUIRED
+            else {"default": "", "validate": lambda url: url and is_url(url)}
         )
         self.PAYMENTS_URL = env.str("PAYMENTS_URL", **payments)
         {% endif %}
@@ -82,16 +84,22 @@ class Config:
             0.01 if self.ENVIRONMENT == "production" else 1.0,
             validate=validate.Range(0, 1),
         )
+        self.TRACES_PARENT_LIMIT = env.int(
+            "TRACES_PARENT_LIMIT", 10, validate=validate.Range(min=0)
+        )
         self.BAGGAGE_ALLOWED: list[str] = env.list("BAGGAGE_ALLOWED", [])
         {% endif %}
         vars(self).update(read_own(env, production=self.SECRETS_REQUIRED))
 
     def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
-        """Return the secret called `name`; None, and a fault noted, where it will not do."""
+        """Return the secret called `name`; None where it is not set, and for a fault noted in `env`.
+
+        A piece that cannot do without one requires it in its own settings.
+        """
         if not self.SECRETS_REQUIRED:
             return env.str(name, development_default)
         is_secret = validate.NoneOf([development_default], error="Is the development default.")
-        return env.str(name, validate=[validate.Length(min=32), is_secret])
+        return env.str(name, None, validate=[validate.Length(min=32), is_secret])
 
 
 class DevelopmentConfig(Config):

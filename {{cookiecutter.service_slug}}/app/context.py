@@ -1,8 +1,9 @@
 """The record of the request being served: opened and closed here, and read wherever it is served.
 
-Logs, metrics and responses are views of it, and so is what any other code asks of `current_context`.
+Logs, metrics and traces are made of it by request hooks; other code reads it from `current_context`.
 """
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -23,9 +24,13 @@ is_acceptable_id = re.compile(r"[A-Za-z0-9._=+/-]{1,128}").fullmatch
 # Of RFC 9110 and RFC 5789; whatever else a client makes up is one and the same.
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 
-# Asked by machines all the time, or by people for the documentation: counted, but not recorded.
-UNRECORDED_PATHS = {"/docs", "/metrics", "/openapi.json"}
-UNRECORDED_PREFIXES = ("/health/", "/docs/", "/__")
+# Polled every few seconds, by address: measured, but neither logged, limited nor held to TRUSTED_HOSTS.
+# Whole paths: below a prefix, anybody could hide.
+PROBE_PATHS = frozenset(
+    {"/health/live", "/health/ready", "/health/startup", "/__heartbeat__", "/__lbheartbeat__"}
+)
+
+logger = logging.getLogger(__name__)
 
 
 class RequestContext:
@@ -36,6 +41,7 @@ class RequestContext:
     service's own: what is put there is in each log line from then on. `headers` are its response's.
     """
 
+    # False for a probe, and for a scrape of the metrics.
     is_recorded = True
 
     # Known once it is answered: the route's template ("" where none matched), bytes, seconds.
@@ -63,12 +69,13 @@ class RequestContext:
         return path if path.isascii() else path.encode("latin-1").decode(errors="replace")
 
 
-# What is shown each request's record.
-View: TypeAlias = Callable[[RequestContext], None]
+# A hook called with a request's record.
+RequestHook: TypeAlias = Callable[[RequestContext], None]
 
 _context: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 # A forked worker's own lines carry an id of its own, not that of the process it comes from.
-os.register_at_fork(after_in_child=lambda: _context.set(None))
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=lambda: _context.set(None))
 
 
 def get_context() -> RequestContext:
@@ -95,14 +102,24 @@ def init_context(app: Flask) -> None:
     app.wsgi_app = middleware  # type: ignore[method-assign]
 
 
-def on_open(app: Flask, view: View) -> None:
-    """Have `view` called with the context of each request as it begins."""
-    app.extensions["request_context"].openers.append(view)
+def on_open(app: Flask, hook: RequestHook) -> None:
+    """Call `hook` with the context of each request when it begins."""
+    app.extensions["request_context"].openers.append(hook)
 
 
-def on_close(app: Flask, view: View) -> None:
-    """Have `view` called with the context of each request when its response is sent."""
-    app.extensions["request_context"].closers.append(view)
+def on_close(app: Flask, hook: RequestHook) -> None:
+    """Call `hook` with the context of each request when its response is sent."""
+    app.extensions["request_context"].closers.append(hook)
+
+
+def on_failure(app: Flask, callback: Callable[[str], None]) -> None:
+    """Call `callback` with the name of each hook that raises."""
+    app.extensions["request_context"].on_failure = callback
+
+
+def leave_unrecorded(app: Flask, path: str) -> None:
+    """Measure the GET requests for `path`, but neither log nor limit them."""
+    app.extensions["request_context"].unrecorded.add(path)
 
 
 class RequestContextMiddleware:
@@ -116,8 +133,10 @@ class RequestContextMiddleware:
         self.wsgi_app = wsgi_app
         # Of every response that has none of the name.
         self.headers: dict[str, str] = {}
-        self.openers: list[View] = []
-        self.closers: list[View] = []
+        self.openers: list[RequestHook] = []
+        self.closers: list[RequestHook] = []
+        self.on_failure: Callable[[str], None] | None = None
+        self.unrecorded = set(PROBE_PATHS)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -133,12 +152,9 @@ class RequestContextMiddleware:
         context.headers.append(("X-Request-ID", request_id))
         if correlation_id:
             context.headers.append(("X-Correlation-ID", correlation_id))
-        path = environ["PATH_INFO"]
-        if path in UNRECORDED_PATHS or path.startswith(UNRECORDED_PREFIXES):
+        if environ.get("PATH_INFO") in self.unrecorded and context.method in ("GET", "HEAD"):
             context.is_recorded = False
         _context.set(context)
-        for view in self.openers:
-            view(context)
 
         def start_recorded(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             context.status = int(status[:3])
@@ -152,6 +168,7 @@ class RequestContextMiddleware:
             return start_response(status, headers, *exc_info)
 
         try:
+            self.run(self.openers, context)
             body = self.wsgi_app(environ, start_recorded)
         except BaseException:
             context.status = 500
@@ -159,12 +176,24 @@ class RequestContextMiddleware:
             raise
         return RecordedBody(body, context, self)
 
+    def run(self, hooks: list[RequestHook], context: RequestContext) -> None:
+        """Call each of `hooks`; one that raises costs neither the request nor the other hooks."""
+        for hook in hooks:
+            try:
+                hook(context)
+            except Exception:
+                name = getattr(hook, "__qualname__", repr(hook))
+                if self.on_failure:
+                    self.on_failure(name)
+                logger.exception("The request hook %s failed.", name)
+
     def close(self, context: RequestContext) -> None:
-        """Complete the record, and show it to every view."""
+        """Complete the record, and call the hooks with it."""
         context.duration = perf_counter() - context.started
-        for view in self.closers:
-            view(context)
-        _context.set(None)
+        try:
+            self.run(self.closers, context)
+        finally:
+            _context.set(None)
 
 
 def add_missing(headers: list[tuple[str, str]], defaults: dict[str, str]) -> None:

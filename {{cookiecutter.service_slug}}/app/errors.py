@@ -11,6 +11,10 @@ from app.context import get_context
 
 PROBLEM_JSON = "application/problem+json"
 
+# A problem lists so many faults of the input, in so many bytes, and says how many it leaves out.
+MAX_FAULTS = 20
+MAX_FAULTS_SIZE = 8 * 1024
+
 
 class FieldErrorSchema(Schema):
     """One fault of the input: where it is, and what is wrong there."""
@@ -56,15 +60,32 @@ def handle_http_exception(error: HTTPException) -> Response:
     if detail:
         problem["detail"] = detail
     if faults:
-        problem["errors"] = list(field_errors(faults))
+        problem["errors"], omitted = list_faults(faults)
+        if omitted:
+            problem["detail"] = " ".join(filter(None, [detail, f"Faults not listed: {omitted}."]))
     problem |= get_context().ids
     response.headers.extend(data.get("headers") or {})
 
-    return Response(
-        json.dumps(problem),
-        status=response.status_code,
-        headers={**response.headers, "Content-Type": PROBLEM_JSON},
-    )
+    response.headers["Content-Type"] = PROBLEM_JSON
+    if etag := getattr(error, "etag", None):  # a 304 names what is not modified (RFC 9110, 15.4.5)
+        response.set_etag(etag)
+    return Response(json.dumps(problem), response.status_code, response.headers)
+
+
+def list_faults(faults: dict[str, Any]) -> tuple[list[dict[str, str]], int]:
+    """Return the first faults of the input, and the number of those left out.
+
+    They repeat the names that a client sends, which would otherwise decide how long a response is.
+    """
+    found = list(field_errors(faults))
+    listed: list[dict[str, str]] = []
+    size = 0
+    for fault in found[:MAX_FAULTS]:
+        size += len(json.dumps(fault).encode())
+        if size > MAX_FAULTS_SIZE:
+            break
+        listed.append(fault)
+    return listed, len(found) - len(listed)
 
 
 def field_errors(faults: dict[str, Any]) -> Iterator[dict[str, str]]:

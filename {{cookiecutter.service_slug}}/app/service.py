@@ -1,26 +1,14 @@
-"""The kind of Flask application that this service is: JSON in and out, no coroutines."""
+"""The kind of Flask application that this service is: all of Flask, at less cost for each request."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
-from flask import Flask, Request, Response{{ ", sessions" if cookiecutter.auth == "session" else "" }}
+from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.routing import MapAdapter
-{% if cookiecutter.auth != "session" %}
 
-from app.sessionless import NoSessions
-{% endif %}
-
-View = TypeVar("View")
-
-# Exactly these: a path that routing would redirect must be for a trusted host.
-PROBE_PATHS = {
-    "/health/live",
-    "/health/ready",
-    "/health/startup",
-    "/__heartbeat__",
-    "/__lbheartbeat__",
-}
+from app.context import PROBE_PATHS
 
 
 class OrjsonProvider(DefaultJSONProvider):
@@ -42,30 +30,58 @@ class OrjsonProvider(DefaultJSONProvider):
             return super().dumps(obj).encode()
 
 
+class LazySessionInterface(SecureCookieSessionInterface):
+    """Flask's sessions, but that a request which has none, and starts none, does not pay for one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        sent = self.get_cookie_name(app) in request.environ.get("HTTP_COOKIE", "")
+        if app.secret_key and not sent:
+            return self.session_class()
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session or session.accessed or session.modified:
+            super().save_session(app, session, response)
+
+
 class Service(Flask):
-    """Flask without what a service does not use; that pays for what each request is observed with."""
+    """Flask, with what each request costs spent on what is observed of it instead."""
 
     json_provider_class = OrjsonProvider
-    session_interface = {{ "sessions.SecureCookieSessionInterface()" if cookiecutter.auth == "session" else "NoSessions()" }}
-
-    def ensure_sync(self, func: View) -> View:
-        """Take every view for a plain function; Flask would look at each, each time."""
-        return func
+    session_interface = LazySessionInterface()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Route by the path alone; Flask would parse the host three times, for routes by host."""
+        """Route by the path alone where hosts play no part: Flask would parse the host three times."""
         if request is None:
             return super().create_url_adapter(None)
-        # Probes and load balancers ask by address.
-        if request.path not in PROBE_PATHS:
+        url_map, is_probe = self.url_map, request.path in PROBE_PATHS
+        if not is_probe:
             request.trusted_hosts = self.config["TRUSTED_HOSTS"]
+            if (
+                url_map.host_matching
+                or self.subdomain_matching
+                or self.config["SERVER_NAME"]
+                or "HTTP_UPGRADE" in request.environ  # a WebSocket has rules of its own
+                or not is_plain(request.host)
+            ):
+                return super().create_url_adapter(request)
         return MapAdapter(
-            self.url_map,
-            server_name=request.host,
+            url_map,
+            server_name=request.host.lower(),
             script_name=request.root_path,
-            subdomain="",
+            subdomain=None if url_map.host_matching else url_map.default_subdomain or "",
             url_scheme=request.scheme,
-            path_info=request.path,
+            path_info=decode(request.environ.get("PATH_INFO", "")),
             default_method=request.method,
-            query_args=request.query_string.decode("latin-1"),
+            query_args=decode(request.environ.get("QUERY_STRING", "")),
         )
+
+
+def is_plain(host: str) -> bool:
+    """Return whether every label of `host` is of a length that IDNA takes, so that it stays as it is."""
+    return len(host) < 64 and ".." not in host and not host.startswith(".")
+
+
+def decode(text: str) -> str:
+    """Return a string of a WSGI environment, whose bytes it has as Latin-1 (PEP 3333)."""
+    return text.encode("latin-1").decode(errors="replace")

@@ -1,26 +1,29 @@
 """Runs the migrations with the application's own engine and models."""
 
+import logging
 from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import NullPool, create_engine, text
 
-from app.database import base
-from app.database.{{ cookiecutter.database }} import MIGRATION_LOCK
+from app.database.engine import create_migration_engine
+from app.database.migrations import (
+    ACCEPT_AHEAD,
+    applied_revisions,
+    known_revisions,
+    migration_lock,
+)
 
 migrate = current_app.extensions["migrate"]
-# Without the time limits of a request: a migration may take as long as it must.
-engine = create_engine(migrate.db.engine.url, poolclass=NullPool)
+engine = create_migration_engine(migrate.db.engine.url)
 
 
-def render_item(kind: str, item: Any, autogen: Any) -> str | bool:
-    """Write the service's own column types into a new revision by name, and import them."""
-    name = type(item).__name__
-    if kind != "type" or getattr(base, name, None) is not type(item):
-        return False
-    autogen.imports.add(f"from app.database.base import {name}")
-    return f"{name}()"
+def import_type(kind: str, item: Any, autogen: Any) -> bool:
+    """Import the module of a column type that is not SQLAlchemy's own; Alembic writes its name."""
+    module = type(item).__module__
+    if kind == "type" and module.partition(".")[0] != "sqlalchemy":
+        autogen.imports.add(f"import {module}")
+    return False
 
 
 def drop_empty(_: Any, __: Any, directives: list[Any]) -> None:
@@ -33,7 +36,7 @@ def drop_empty(_: Any, __: Any, directives: list[Any]) -> None:
 
 options = {
     "target_metadata": migrate.db.metadata,
-    "render_item": render_item,
+    "render_item": import_type,
     "process_revision_directives": drop_empty,
     # SQLite cannot alter a table: Alembic copies it instead.
     "render_as_batch": engine.name == "sqlite",
@@ -48,12 +51,15 @@ def run_offline() -> None:
 
 
 def run_online() -> None:
-    """Run the migrations on the database."""
-    with engine.connect() as connection:
-        # Of two replicas that migrate at once, the second waits and finds nothing left to do.
-        if engine.name != "sqlite":
-            connection.execute(text(MIGRATION_LOCK))
-            connection.commit()
+    """Run the migrations on the database; of two replicas, the second finds nothing left to do."""
+    with migration_lock(engine), engine.connect() as connection:
+        if context.get_tag_argument() == ACCEPT_AHEAD:
+            ahead = applied_revisions(connection) - known_revisions()[0]
+            connection.rollback()
+            if ahead:
+                message = "the database is ahead of this release, at %s: nothing to migrate"
+                logging.getLogger(__name__).warning(message, ", ".join(sorted(ahead)))
+                return
         context.configure(connection=connection, **options)
         with context.begin_transaction():
             context.run_migrations()

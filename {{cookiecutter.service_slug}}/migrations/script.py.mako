@@ -1,6 +1,6 @@
 """${message}.
 
-Revises: ${down_revision | comma,n}
+Revises:${" " if down_revision else ""}${down_revision | comma,n}
 """
 
 import sqlalchemy as sa

@@ -58,6 +58,7 @@ def _empty_tables(app: Flask) -> Iterator[None]:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
 {% else %}
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,6 +79,15 @@ def app() -> Flask:
 {% endif %}
 
 
+ENV_EXAMPLE = (Path(__file__).parents[1] / ".env.example").read_text()
+SETTINGS, _, _ = ENV_EXAMPLE.partition("# This service's own settings")
+
+# What the machine or a .env sets for the service is not for its tests.
+for name in ("APP_ENV", *re.findall(r"^#(\w+)=", SETTINGS, re.MULTILINE)):
+    os.environ.pop(name, None)
+    os.environ.pop(f"{name}_FILE", None)
+
+
 class Client(FlaskClient):
     """A client whose requests have ended, with all that is told of them, when it has the answer."""
 
@@ -92,7 +102,7 @@ Flask.test_client_class = Client
 def production() -> dict[str, str]:
     """What production must be given, as .env.example says, with its samples."""
     needed: dict[str, str] = {}
-    for paragraph in (Path(__file__).parents[1] / ".env.example").read_text().split("\n\n"):
+    for paragraph in ENV_EXAMPLE.split("\n\n"):
         if "Required in production" in paragraph:
             needed |= re.findall(r"^#(\w+)=(.*)$", paragraph, re.MULTILINE)
     return {name: sample or "x" * 40 for name, sample in needed.items()}

@@ -1,12 +1,36 @@
 import re
 
+import pytest
+from apispec import APISpec
 from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import load_config
+from app.extensions import api
 
 
 def test_openapi_describes_the_service(client: FlaskClient) -> None:
     spec = client.get("/openapi.json").get_json()
     assert spec["openapi"].startswith("3.1")
     assert spec["info"]["title"] == client.application.config["API_TITLE"]
+
+
+def test_openapi_is_built_once_and_sent_once(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get("/openapi.json")
+    monkeypatch.setattr(APISpec, "to_dict", None)
+    assert client.get("/openapi.json").data == first.data
+    again = client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_openapi_describes_its_own_application() -> None:
+    first, second = (create_app(load_config("testing")) for _ in range(2))
+    api.spec.tag({"name": "of the second"})
+    described = [app.test_client().get("/openapi.json").text for app in (first, second)]
+    assert ["of the second" in spec for spec in described] == [False, True]
 
 
 def test_the_page_is_served_whole_by_the_service_itself(client: FlaskClient) -> None:

@@ -23,7 +23,10 @@ THEIRS = ["constraints.txt"]
 
 
 class Cannot(Exception):
-    """Nothing was changed; the message says why not."""
+    """Nothing was changed; the message says why not, without the token that a URL may have in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(re.sub(r"://[^/\s]*@", "://", message))
 
 
 def run(*command: str, folder: Path | str = ".") -> str:

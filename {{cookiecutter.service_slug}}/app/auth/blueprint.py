@@ -1,12 +1,12 @@
-"""Blueprints that know whom they let in: it is checked, and it shows in OpenAPI."""
+"""Authentication and scopes of routes: a route is guarded unless it is declared public."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+import flask_smorest
 from flask import request
 
-from app.api import Blueprint as OpenBlueprint
 from app.auth.identity import require
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -14,40 +14,74 @@ View = TypeVar("View", bound=Callable[..., Any])
 # Those that change nothing (RFC 9110, section 9.2.1).
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
-# How OpenAPI calls what a request proves itself by.
+# The security schemes of OpenAPI that a guarded route requires.
 SECURITY_SCHEMES = {{ '["cookie", "csrf"]' if cookiecutter.auth == "session" else '["bearer"]' }}
 
 
-class Blueprint(OpenBlueprint):
-    """A blueprint; with a `scope`, none of its routes is open.
+class GuardedBlueprint(flask_smorest.Blueprint):
+    """A blueprint whose routes require an authenticated caller.
 
-    To read takes the scope `<scope>:read`, to write `<scope>:write`. A single route takes more, or
-    is the only one that takes any, by `requires`.
+    With a `scope`, reading requires the scope `<scope>:read` and writing `<scope>:write`.
+    `public=True` opens the whole blueprint, or the one route that it is given to. `app.api.Blueprint`
+    is the one to use.
     """
 
-    def __init__(self, *args: Any, scope: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, scope: str | None = None, public: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.scope = scope
-        if scope:
-            self.before_request(self.check_scope)
-            self._prepare_doc_cbks.append(self.describe_scope)
+        self.public = public
+        self.public_endpoints: set[str] = set()
+        self.before_request(self.require_access)
+        self._prepare_doc_cbks.append(self.describe_access)
 
-    def scope_of(self, method: str) -> str:
-        return f"{self.scope}:{'read' if method in SAFE_METHODS else 'write'}"
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        *,
+        public: bool = False,
+        **options: Any,
+    ) -> None:
+        """Register a route; `public` opens this route and no other of the same view."""
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+        # flask-smorest 0.47 gives each route an endpoint of its own.
+        endpoint = self._endpoints[-1]
+        if public or self.public:
+            self.public_endpoints.add(endpoint)
+        else:
+            for operation in filter(None, self._docs[endpoint].values()):
+                operation["is_guarded"] = True
 
-    def check_scope(self) -> None:
-        """Let in whom the scope is granted; a browser asks OPTIONS for no one."""
-        if request.method != "OPTIONS":
-            require(self.scope_of(request.method))
+    def required_scopes(self, method: str) -> list[str]:
+        """Return the scopes that a request of this method requires."""
+        if self.scope is None:
+            return []
+        return [f"{self.scope}:{'read' if method in SAFE_METHODS else 'write'}"]
 
-    def describe_scope(
-        self, doc: dict[str, Any], _: dict[str, Any], *, method: str, **__: Any
+    def require_access(self) -> None:
+        """Require an authenticated caller with the blueprint's scope, unless the route is public."""
+        if (request.endpoint or "").rpartition(".")[2] in self.public_endpoints:
+            return
+        # Flask answers these itself: a browser sends no credentials with a preflight request.
+        is_automatic = getattr(request.url_rule, "provide_automatic_options", False)
+        if request.method == "OPTIONS" and is_automatic:
+            return
+        require(*self.required_scopes(request.method))
+
+    def describe_access(
+        self, doc: dict[str, Any], operation: dict[str, Any], *, method: str, **_: Any
     ) -> dict[str, Any]:
-        """Say in OpenAPI what the route takes."""
-        return describe(doc, self.scope_of(method.upper()))
+        """Document what the route requires."""
+        if "is_guarded" not in operation:
+            return doc
+        return describe(doc, *self.required_scopes(method.upper()))
 
     def requires(self, *scopes: str) -> Callable[[View], View]:
-        """Let a view be called by whom all of `scopes` are granted; without any, by whom one knows."""
+        """Require all `scopes`; with none, any authenticated caller."""
 
         def decorate(view: View) -> View:
             @wraps(view)
@@ -62,7 +96,7 @@ class Blueprint(OpenBlueprint):
 
 
 def describe(doc: dict[str, Any], *scopes: str) -> dict[str, Any]:
-    """Return `doc` of an operation with what it takes, and what it answers without."""
+    """Add to an operation of OpenAPI what it requires, and its answers without."""
     doc["security"] = [{name: list(scopes) for name in SECURITY_SCHEMES}]
     responses = doc.setdefault("responses", {})
     responses.setdefault("401", "UNAUTHORIZED")

@@ -1,4 +1,7 @@
-"""The payment provider. Every call is safe to repeat: the provider knows it by the order's id."""
+"""The payment provider. Every call is safe to repeat: the provider knows it by the order's id.
+
+What it sends is bounded and validated like a client's input: it is stored with the order.
+"""
 
 import os
 import uuid
@@ -7,12 +10,25 @@ from functools import cache
 
 import httpx
 from flask import current_app
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from app.clients.http import make_client
+from app.api import FullMatch
+from app.clients.http import make_client, read_json
 
-# Together below the time that an Idempotency-Key stays locked.
 TIMEOUT = httpx.Timeout(5, connect=2)
+# A call waits for a free connection, to connect, to send, and for the answer.
+LONGEST_CALL = sum(seconds for seconds in TIMEOUT.as_dict().values() if seconds)
+
+
+class ReceiptSchema(Schema):
+    """The provider's response to a charge or a refund."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    # As many characters as the database has room for.
+    id = fields.String(required=True, validate=FullMatch(r"^[!-~]{1,80}$"))
 
 
 class PaymentDeclined(HTTPException):
@@ -27,6 +43,10 @@ class PaymentUnavailable(ServiceUnavailable):
 
     def __init__(self) -> None:
         super().__init__("The payment provider does not answer.", retry_after=2)
+
+
+class InvalidReceipt(PaymentUnavailable):
+    """The provider's response cannot be used, so asking again may not help. To a client, 503."""
 
 
 def charge(order_id: uuid.UUID, amount: Decimal, currency: str) -> str:
@@ -52,13 +72,17 @@ def call(resource: str, order_id: uuid.UUID, body: dict[str, str]) -> str:
     url = f"{provider.rstrip('/')}/{resource}"
     headers = {"Idempotency-Key": f"{resource}-{order_id}"}
     try:
-        response = client(os.getpid()).post(url, json=body, headers=headers)
-        if response.status_code == 402:
-            raise PaymentDeclined
-        response.raise_for_status()
-        return str(response.json()["id"])
-    except (httpx.HTTPError, LookupError, TypeError, ValueError) as error:
+        with client(os.getpid()).stream("POST", url, json=body, headers=headers) as response:
+            if response.status_code == 402:
+                raise PaymentDeclined
+            response.raise_for_status()
+            receipt: dict[str, str] = ReceiptSchema().load(read_json(response))
+    except (ValidationError, ValueError) as error:
+        current_app.logger.error("invalid response of the payment provider: %s", error)
+        raise InvalidReceipt() from error
+    except httpx.HTTPError as error:
         raise PaymentUnavailable() from error
+    return receipt["id"]
 
 
 @cache

@@ -1,27 +1,45 @@
 """The database, and what the service does when it fails.
 
-While it is away the service stays live, is not ready, and answers 503 with Retry-After. What the
-database refuses for a constraint is 409, for a value 422.
+While it is away the service stays live, is not ready, and answers 503 with Retry-After; the detail
+tells a transaction that lost to others, or a statement that took too long, from a database that is
+away. What the database refuses for a constraint is 409, for a value 422.
 """
 
 import os
-from functools import partial
+from weakref import WeakSet
 
 from dockerflow.checks import register
 from flask import Flask, Response, current_app
-from sqlalchemy import exc
+from sqlalchemy import Engine, exc
 from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
 
 from app.database.checks import check_connection, check_migrations
 from app.database.commands import commands
+from app.database.engine import init_engine
 from app.database.extension import db, migrate
-from app.database.metrics import sample_pool
+from app.database.metrics import sample_pools
+from app.database.transactions import is_conflict, is_timeout
 from app.errors import handle_http_exception
 from app.observability.metrics import samplers
 
 __all__ = ["db", "init_database"]
 
 RETRY_AFTER = 5
+
+# Those of the applications that this process has made, for as long as they live.
+_engines: WeakSet[Engine] = WeakSet()
+
+
+def abandon_connections() -> None:
+    """Drop the connections that a forked worker has from its parent, who goes on using them."""
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+# Once for the process, which cannot take them back.
+samplers.append(lambda: sample_pools(list(_engines)))
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=abandon_connections)
 
 
 def init_database(app: Flask) -> None:
@@ -34,16 +52,14 @@ def init_database(app: Flask) -> None:
     register(check_connection, "database")
     register(check_migrations, "migrations")
     for error in (exc.InterfaceError, exc.OperationalError, exc.TimeoutError):
-        app.register_error_handler(error, answer_unavailable)
+        app.register_error_handler(error, answer_failure)
     app.register_error_handler(exc.IntegrityError, answer_refused)
     app.register_error_handler(exc.DataError, answer_refused)
 
     with app.app_context():
         engine = db.engine
-    samplers.append(partial(sample_pool, engine))
-    # A forked worker must not talk over its parent's connections. (Windows does not fork.)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=partial(engine.dispose, close=False))
+    init_engine(engine)
+    _engines.add(engine)
 
 
 def end_session(_: BaseException | None) -> None:
@@ -55,12 +71,19 @@ def end_session(_: BaseException | None) -> None:
         db.session().invalidate()
 
 
-def answer_unavailable(error: Exception) -> Response:
-    """Return the problem for a request that found the database away."""
-    current_app.logger.error("database unavailable", exc_info=error)
-    return handle_http_exception(
-        ServiceUnavailable("The database is unavailable.", retry_after=RETRY_AFTER)
-    )
+def answer_failure(error: Exception) -> Response:
+    """Return the problem for a request that the database did not serve, and log which."""
+    retry_after = RETRY_AFTER
+    if is_conflict(error):
+        failure, retry_after = "The transaction conflicted with concurrent ones.", 1
+    elif is_timeout(error):
+        failure = "A database statement exceeded its time limit."
+    elif isinstance(error, exc.TimeoutError):
+        failure = "No database connection became free in time."
+    else:
+        failure = "The database is unavailable."
+    current_app.logger.error(failure, exc_info=error)
+    return handle_http_exception(ServiceUnavailable(failure, retry_after=retry_after))
 
 
 def answer_refused(error: Exception) -> Response:

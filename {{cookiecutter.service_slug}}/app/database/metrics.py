@@ -1,5 +1,7 @@
 """How many connections to the database there are."""
 
+from collections.abc import Iterable
+
 from prometheus_client import Gauge
 from sqlalchemy import Engine, QueuePool
 
@@ -9,10 +11,10 @@ MAXIMUM = Gauge(
 )
 
 
-def sample_pool(engine: Engine) -> None:
-    """Measure the pool of this process."""
-    pool = engine.pool
-    if isinstance(pool, QueuePool):
-        CONNECTIONS.labels("used").set(pool.checkedout())
-        CONNECTIONS.labels("idle").set(pool.checkedin())
-        MAXIMUM.set(pool.size() + pool._max_overflow)
+def sample_pools(engines: Iterable[Engine]) -> None:
+    """Measure the connection pools of `engines` together."""
+    pools = [engine.pool for engine in engines if isinstance(engine.pool, QueuePool)]
+    if pools:
+        CONNECTIONS.labels("used").set(sum(pool.checkedout() for pool in pools))
+        CONNECTIONS.labels("idle").set(sum(pool.checkedin() for pool in pools))
+        MAXIMUM.set(sum(pool.size() + pool._max_overflow for pool in pools))

@@ -1,9 +1,21 @@
-"""Swagger UI at /docs, from files that the service itself serves: it works offline."""
+"""/openapi.json, and Swagger UI at /docs from files that the service itself serves: it works offline."""
 
+from functools import cache
 from importlib.resources import files
 
-from flask import Blueprint, Flask, Response, make_response, render_template, send_from_directory
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    json,
+    make_response,
+    render_template,
+    request,
+    send_from_directory,
+)
 from flask.typing import ResponseReturnValue
+
+from app.extensions import api
 
 SWAGGER_UI = files("flask_swagger_ui") / "dist"
 
@@ -19,7 +31,21 @@ docs = Blueprint(
 
 
 def init_docs(app: Flask) -> None:
-    """Serve the documentation page."""
+    """Serve what OpenAPI says of the API, and the page over it."""
+    spec = api.spec
+
+    @cache
+    def describe() -> str:
+        return json.dumps(spec.to_dict())
+
+    def openapi() -> ResponseReturnValue:
+        """The API as OpenAPI describes it, which is made once."""
+        response = Response(describe(), mimetype="application/json")
+        response.headers["Cache-Control"] = "no-cache"  # keep it, and ask whether it has changed
+        response.add_etag()
+        return response.make_conditional(request)
+
+    app.add_url_rule("/openapi.json", view_func=openapi)
     app.register_blueprint(docs)
 
 

@@ -47,21 +47,27 @@ class RateLimit:
             return
         now = time.time()
         reset = WINDOW - int(now) % WINDOW
-        left = self.limit - self.count(network(context.environ.get("REMOTE_ADDR", "")), now)
+        client = client_network(context.environ.get("REMOTE_ADDR", ""))
+        left = self.limit - self.count(client, now)
         context.headers.append(self.policy)
         context.headers.append(("RateLimit", f'"address";r={max(left, 0)};t={reset}'))
         if left < 0:
             context.environ[EXCEEDED] = reset
 
 
-def network(address: str) -> str:
-    """Return what one client has of addresses: with IPv6, all that begin alike (RFC 4291)."""
+def client_network(address: str) -> str:
+    """Return the network that counts as one client: an IPv4 address, or the /64 of an IPv6 one.
+
+    A host has a whole /64 to choose addresses from (RFC 4291, section 2.5.4). A socket that listens
+    on both shows an IPv4 client as ::ffff:192.0.2.1.
+    """
     if ":" not in address:
         return address
     try:
-        return str(int(IPv6Address(address.partition("%")[0])) >> 64)
+        parsed = IPv6Address(address.partition("%")[0])
     except ValueError:
         return address
+    return str(parsed.ipv4_mapped or int(parsed) >> 64)
 
 
 def init_limits(app: Flask) -> None:

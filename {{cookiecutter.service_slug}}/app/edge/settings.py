@@ -18,7 +18,7 @@ def read_edge(env: FileAwareEnv, *, production: bool, rate_limit: int) -> dict[s
         "CORS_ORIGINS": env.list("CORS_ORIGINS", [], validate=are_origins),
         "RATE_LIMIT": env.int("RATE_LIMIT", rate_limit, validate=validate.Range(min=0)),
         "MAX_CONTENT_LENGTH": env.int(
-            "MAX_CONTENT_LENGTH", 1024 * 1024, validate=validate.Range(min=1)
+            "MAX_CONTENT_LENGTH", 64 * 1024, validate=validate.Range(min=1)
         ),
     }
 

@@ -1,7 +1,8 @@
-"""Logs, metrics and the rest that is told of each request: views of its one record."""
+"""Logs, metrics and the rest that is told of each request: hooks on its one record."""
 
 from flask import Flask, Response, request
 
+from app.context import leave_unrecorded
 from app.observability.logging import init_access_log
 from app.observability.metrics import expose, init_metrics
 from app.observability.slo import init_slo
@@ -11,16 +12,17 @@ from app.observability.tracing import init_tracing
 
 
 def init_observability(app: Flask) -> None:
-    """Have each request logged and measured, and its objectives judged."""
-    {% if cookiecutter.tracing != "none" %}
-    init_tracing(app)
-    {% endif %}
+    """Log and measure each request, and judge its objectives."""
     init_access_log(app)
     init_metrics(app)
     init_slo(app)
+    {% if cookiecutter.tracing != "none" %}
+    init_tracing(app)
+    {% endif %}
     # In production they are served on METRICS_PORT alone.
     if not app.config["METRICS_PORT"]:
         app.add_url_rule("/metrics", view_func=serve_metrics)
+        leave_unrecorded(app, "/metrics")
 
 
 def serve_metrics() -> Response:

@@ -5,13 +5,16 @@ JSON is a mozlog envelope (https://wiki.mozilla.org/Firefox/Services/Logging); a
 is Dockerflow's request.summary (https://python-dockerflow.readthedocs.io/).
 """
 
+import contextlib
 import json
 import logging
 import os
 import re
+import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -40,7 +43,7 @@ SECRETS = re.compile(
     r"(?P<header>\b(?:authorization|cookie)['\"]?\s*[:=]\s*).+"  # to the end of its line
     r"|(?P<value>(?:password|secret|api_?key|token)\w*['\"]?\s*[:=]\s*)[^\s,;&]+"
     r"|(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"  # RFC 6750, RFC 7617
-    r"|(?P<user>://[^\s/:@]*:)[^\s/@]+(?=@)"  # RFC 3986, section 3.2.1
+    r"|(?P<user>://)[^\s/@]+(?=@)"  # RFC 3986, section 3.2.1: a token may be the user's name
 )
 
 
@@ -59,6 +62,8 @@ class JsonFormatter(MozlogFormatter):
         fields |= {**context.fields, **line["Fields"]}
         # The library leaves out a message that looks like JSON, and what caused an exception.
         fields["msg"] = record.getMessage()
+        if record.name == summary.name:  # as `summarise` has it
+            del fields["msg"]
         if record.exc_info:
             fields["traceback"] = "".join(traceback.format_exception(*record.exc_info))
         shown = {name: show(name, value) for name, value in fields.items()}
@@ -66,8 +71,6 @@ class JsonFormatter(MozlogFormatter):
 
     def summarise(self, context: RequestContext) -> bytes:
         """Return the line of a request, made of its record alone."""
-        header = context.environ.get
-        failed = context.status >= 500
         return encode(
             {
                 "Timestamp": time.time_ns(),
@@ -75,24 +78,45 @@ class JsonFormatter(MozlogFormatter):
                 "Logger": self.logger_name,
                 "Hostname": self.hostname,
                 "EnvVersion": self.LOGGING_FORMAT_VERSION,
-                "Severity": self.SYSLOG_LEVEL_MAP[logging.ERROR if failed else logging.INFO],
+                "Severity": self.SYSLOG_LEVEL_MAP[summary_level(context)],
                 "Pid": os.getpid(),
-                "Fields": {
-                    "errno": context.status if failed else 0,
-                    "agent": header("HTTP_USER_AGENT", ""),
-                    "lang": header("HTTP_ACCEPT_LANGUAGE", ""),
-                    "method": context.method,
-                    "path": context.path,
-                    "t": int(context.duration * 1000),
-                    "rid": context.request_id,
-                    "route": context.route,
-                    "status": context.status,
-                    "bytes": context.size,
-                    **context.ids,
-                    **{name: show(name, value) for name, value in context.fields.items()},
-                },
+                "Fields": summary_fields(context),
             }
         )
+
+
+def summary_level(context: RequestContext) -> int:
+    return logging.ERROR if context.status >= 500 else logging.INFO
+
+
+def summary_fields(context: RequestContext) -> dict[str, Any]:
+    """Return what is logged of a request."""
+    header = context.environ.get
+    return {
+        "errno": context.status if context.status >= 500 else 0,
+        "agent": header("HTTP_USER_AGENT", ""),
+        "lang": header("HTTP_ACCEPT_LANGUAGE", ""),
+        "method": context.method,
+        "path": context.path,
+        "t": int(context.duration * 1000),
+        "rid": context.request_id,
+        "route": context.route,
+        "status": context.status,
+        "bytes": context.size,
+        **context.ids,
+        **{name: show(name, value) for name, value in context.fields.items()},
+    }
+
+
+def summary_record(context: RequestContext) -> logging.LogRecord:
+    """Return a request's line as a log record, with its fields as attributes, as `extra` sets them."""
+    arguments = (context.method, quote(context.path), context.status)
+    record = summary.makeRecord(
+        summary.name, summary_level(context), "", 0, "%s %s %d", arguments, None
+    )
+    for name, value in summary_fields(context).items():
+        vars(record).setdefault(name, value)
+    return record
 
 
 def show(name: str, value: Any) -> Any:
@@ -105,9 +129,24 @@ def show(name: str, value: Any) -> Any:
 def encode(line: dict[str, Any]) -> bytes:
     """Return `line` as JSON, and its end; what has no form in JSON is shown as Python does."""
     try:
-        return orjson.dumps(line, repr, orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(line, show_object, orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # an integer beyond 64 bits, or text that UTF-8 cannot hold
-        return f"{json.dumps(line, default=repr)}\n".encode()
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            return f"{json.dumps(line, default=show_object)}\n".encode()
+    # A key that is no text, or a container that is in itself.
+    fields = {
+        name: value if isinstance(value, str | int) else show_object(value)
+        for name, value in line["Fields"].items()
+    }
+    return f"{json.dumps({**line, 'Fields': fields})}\n".encode()
+
+
+def show_object(value: Any) -> str:
+    """Return the `repr` of an object, or its type where that raises."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -143,12 +182,18 @@ class LineHandler(logging.Handler):
         super().__init__()
         self.descriptor = descriptor
         self.setFormatter(formatter)
-        self.summarise = formatter.summarise
+
+    def setFormatter(self, formatter: logging.Formatter | None) -> None:
+        super().setFormatter(formatter)
+        # Makes a request's line without a record; None for a formatter that is not of this module.
+        self.summarise: Callable[[RequestContext], bytes] | None
+        self.summarise = getattr(formatter, "summarise", None)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
         except Exception:  # a message that does not fit its arguments
+            LOG_LINES_LOST.inc()
             self.handleError(record)
 
     def write(self, line: bytes) -> None:
@@ -163,11 +208,18 @@ _output: LineHandler | None = None
 
 
 def init_logging(config: "LogConfig", descriptor: int) -> None:
-    """Write all that is logged to `descriptor`, unless something else sees to it already."""
+    """Write all that is logged to `descriptor`, beside the handlers that there are already.
+
+    The first call decides: gunicorn's, or that of wsgi.py without it.
+    """
     global _output
     root = logging.getLogger()
-    if root.handlers:
+    if _output in root.handlers:
         return
+    for handler in root.handlers[:]:
+        # Left by a module that logged while it was imported: it would tell each line twice.
+        if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
+            root.removeHandler(handler)
     formatter: JsonFormatter | ConsoleFormatter = (
         JsonFormatter(logger_name=SERVICE)
         if config.LOG_FORMAT == "json"
@@ -195,6 +247,23 @@ def init_access_log(app: Flask) -> None:
 
 
 def log_request(context: RequestContext) -> None:
-    """Write the line of a request."""
-    if _output is not None and context.is_recorded and summary.isEnabledFor(logging.INFO):
+    """Log a request as `request.summary`."""
+    if not context.is_recorded or not summary.isEnabledFor(summary_level(context)):
+        return
+    if _output and _output.summarise and is_sole_handler(_output):
+        # A record that nobody else wants would cost more than the line itself.
         _output.write(_output.summarise(context))
+    else:
+        summary.handle(summary_record(context))
+
+
+def is_sole_handler(handler: LineHandler) -> bool:
+    """Return whether a summary meets `handler` alone, and no filter or level of a handler."""
+    if summary.filters or handler.filters or handler.level:
+        return False
+    handlers = []
+    logger: logging.Logger | None = summary
+    while logger is not None:
+        handlers += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    return handlers == [handler]

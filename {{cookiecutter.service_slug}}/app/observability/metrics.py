@@ -5,6 +5,7 @@ So whichever worker is asked answers for all, no count is lost with a worker, an
 """
 
 import gc
+import logging
 import os
 import platform
 import threading
@@ -17,8 +18,10 @@ from prometheus_client.metrics import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from app.context import RequestContext, on_close, on_open
+from app.context import RequestContext, on_close, on_failure, on_open
 from app.version import read_version
+
+logger = logging.getLogger(__name__)
 
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 _slot = 0
@@ -45,6 +48,7 @@ BUILD_INFO = Gauge(
     "service_build_info", "What runs.", ["version", "commit", "python"], multiprocess_mode="max"
 )
 LOG_LINES_LOST = Counter("log_lines_lost_total", "Log lines that could not be written.")
+HOOK_FAILURES = Counter("request_hook_failures_total", "Request hooks that raised.", ["hook"])
 
 # Of all workers together, and named as prometheus_client names them for a single process.
 REGISTRY.unregister(PROCESS_COLLECTOR)
@@ -64,6 +68,7 @@ def init_metrics(app: Flask) -> None:
     BUILD_INFO.labels(built["version"], built["commit"], platform.python_version()).set(1)
     on_open(app, _active.add)
     on_close(app, observe_request)
+    on_failure(app, lambda hook: HOOK_FAILURES.labels(hook).inc())
 
 
 # The requests in flight, and the histograms of those that were: a set and a dict change in one step.
@@ -81,7 +86,8 @@ def observe_request(context: RequestContext) -> None:
     duration.observe(context.duration)
 
 
-# What is run for each sample, and what is done to the metrics on their way out.
+# Called before each scrape to measure more of this process, and with the metrics to annotate them.
+# The process has one of each, however many applications it makes: add to them on import.
 samplers: list[Callable[[], None]] = []
 annotators: list[Callable[[Iterable[Metric]], Iterable[Metric]]] = []
 
@@ -102,7 +108,10 @@ def sample() -> None:
         WORKERS.set(1)
         ACTIVE_REQUESTS.set(len(_active))
         for sampler in samplers:
-            sampler()
+            try:
+                sampler()
+            except Exception:  # the other metrics are measured all the same
+                logger.exception("The metrics sampler %s failed.", sampler.__qualname__)
 
 
 def count_up(counter: Counter, total: float) -> None:

@@ -17,6 +17,7 @@ import json
 from datetime import timedelta
 from typing import Any, NoReturn, cast
 
+from flask import current_app
 from flask_smorest import abort
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -25,25 +26,26 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.clients import payments
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 from app.orders.metrics import count_order
 from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus
 from app.orders.pricing import minor_unit, total
 from app.orders.schemas import OrderSchema
 
-# Longer than the payment provider may take.
-LOCK = timedelta(seconds=15)
+# Longer than a call to the payment provider may take, and the statements before and after it.
+LOCK = timedelta(seconds=payments.LONGEST_CALL + 5)
 LIFETIME = timedelta(hours=24)
 RETRY_AFTER = {"Retry-After": "2"}
 
 
-def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
+def place_order(order: dict[str, Any], key: str | None, **columns: Any) -> dict[str, Any]:
     """Store, charge and return an order, as its representation.
 
-    With a `key` that was used before, return what was answered then. Aborts with 409 while the key
+    `columns` are those of the order that its client does not send. With a `key` that was used before, return what was answered then. Aborts with 409 while the key
     is in flight, 422 when it belongs to another order; raises what `payments.charge` raises.
     """
     if key is None:
-        return complete(store(order), None)
+        return complete(store(order, columns), None)
     canonical = json.dumps(order, sort_keys=True, default=str)
     fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
     record = db.session.get(IdempotencyKey, key)
@@ -56,9 +58,11 @@ def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
             key=key, fingerprint=fingerprint, locked_until=now() + LOCK, expires_at=now() + LIFETIME
         )
         try:
-            placed = store(order, record)
-        except IntegrityError:  # another request with this key came first
+            placed = store(order, columns, record)
+        except IntegrityError:
             db.session.rollback()
+            if db.session.get(IdempotencyKey, key) is None:  # refused for another reason
+                raise
             refuse_in_flight()
         return complete(placed, record)
     if record.fingerprint != fingerprint:
@@ -69,9 +73,13 @@ def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
     return answer(json.loads(record.response))
 
 
-def store(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
+@retry_on_conflict
+def store(
+    order: dict[str, Any], columns: dict[str, Any], record: IdempotencyKey | None = None
+) -> Order:
     """Step 1: keep the order as pending, and its key with it."""
     placed = Order(
+        **columns,
         currency=order["currency"],
         reference=order.get("reference"),
         items=[OrderItem(**item) for item in order["items"]],
@@ -152,26 +160,34 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def settle_all(older_than: timedelta) -> tuple[int, int]:
-    """Finish what was interrupted, and forget the keys that have expired.
+def settle_all(older_than: timedelta) -> tuple[int, int, int]:
+    """Finish what was interrupted, and delete the keys that have expired.
 
-    Returns how many orders were settled, and how many must wait for the provider.
+    Each order is settled on its own: what fails for one is logged, and the others go on. Returns
+    how many were settled, how many wait for the provider, and how many failed.
     """
-    settled = waiting = 0
+    settled = waiting = failed = 0
     unpaid = Order.status == OrderStatus.PENDING
     refundable = (Order.status == OrderStatus.CANCELLED) & Order.charge_id.is_not(None)
-    unsettled = select(Order).where(
+    unsettled = select(Order.id).where(
         unpaid | (refundable & Order.refunded_at.is_(None)),
         Order.updated_at <= now() - older_than,
     )
-    for order in db.session.scalars(unsettled).all():
+    for order_id in db.session.scalars(unsettled).all():
         try:
-            settle(order)
+            settle(db.session.get_one(Order, order_id))
             db.session.commit()
             settled += 1
+        except payments.InvalidReceipt:
+            db.session.rollback()
+            failed += 1
         except (payments.PaymentUnavailable, StaleDataError):
             db.session.rollback()
             waiting += 1
+        except Exception:
+            db.session.rollback()
+            current_app.logger.exception("order %s cannot be settled", order_id)
+            failed += 1
     db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < now()))
     db.session.commit()
-    return settled, waiting
+    return settled, waiting, failed

@@ -1,6 +1,7 @@
 """The `flask orders` commands."""
 
 from datetime import timedelta
+from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -14,15 +15,20 @@ commands = AppGroup("orders", help="Look after the orders.")
 @commands.command()
 @click.option("--older-than", default=60.0, show_default=True, help="Only what rests that long.")
 def settle(older_than: float) -> None:
-    """Finish payments and refunds that were interrupted. Run it every minute."""
-    settled, waiting = checkout.settle_all(timedelta(seconds=older_than))
-    click.echo(f"{settled} settled, {waiting} waiting for the payment provider")
+    """Finish payments and refunds that were interrupted. Run it every minute.
+
+    Exits with 1 when orders cannot be settled; the log says which, and why.
+    """
+    settled, waiting, failed = checkout.settle_all(timedelta(seconds=older_than))
+    click.echo(f"{settled} settled, {waiting} waiting for the payment provider, {failed} failed")
+    if failed:
+        raise SystemExit(1)
 
 
-def place_samples(count: int) -> None:
-    """Place so many sample orders, and say so."""
+def place_samples(count: int, **columns: Any) -> None:
+    """Place so many sample orders with those `columns`, and say so."""
     for number in range(1, count + 1):
         items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
         order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None)
+        checkout.place_order(order, key=None, **columns)
     click.echo(f"{count} orders placed")

@@ -5,12 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Select, String, Text, select
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-{% if cookiecutter.auth != "none" %}
-from app.auth.users.accounts import current_user_id
-{% endif %}
 from app.database import db
 from app.database.base import Money, UtcDateTime, now
 
@@ -41,9 +38,8 @@ class Order(db.Model):  # type: ignore[name-defined, misc]
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     {% if cookiecutter.auth != "none" %}
-    owner_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("users.id"), default=current_user_id
-    )
+    # Given by whoever places the order; None for orders from before there were users.
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     {% endif %}
     status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
     currency: Mapped[str] = mapped_column(String(3))
@@ -69,16 +65,7 @@ class Order(db.Model):  # type: ignore[name-defined, misc]
 Index(None, Order.owner_id, Order.created_at, Order.id)
 
 
-def visible_orders() -> Select[Order]:
-    """Return the query of the orders that are the client's own: no other is there to them."""
-    return select(Order).where(Order.owner_id == current_user_id())
-{% else %}
-def visible_orders() -> Select[Order]:
-    """Return the query of the orders that a client may see."""
-    return select(Order)
 {% endif %}
-
-
 class OrderItem(db.Model):  # type: ignore[name-defined, misc]
     """So many of one article, at a price each."""
 

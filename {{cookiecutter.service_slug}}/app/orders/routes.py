@@ -7,7 +7,10 @@ from typing import Any
 from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from {{ "app.api" if cookiecutter.auth == "none" else "app.auth.blueprint" }} import Blueprint
+from app.api import Blueprint
+{% if cookiecutter.auth != "none" %}
+from app.auth.users.accounts import current_user_id
+{% endif %}
 from app.observability.slo import slo
 from app.orders import changes, checkout, service
 from app.orders.changes import OrderChangeSchema
@@ -34,7 +37,8 @@ def create_order(headers: dict[str, str], order: dict[str, Any]) -> ResponseRetu
 
     Sent again with the same Idempotency-Key, it is placed and charged once.
     """
-    placed = checkout.place_order(order, headers.get("idempotency_key"))
+    key = headers.get("idempotency_key")
+    placed = checkout.place_order(order, key{{ "" if cookiecutter.auth == "none" else ", owner_id=current_user_id()" }})
     orders.set_etag(placed)
     return jsonify(placed), 201, {"Location": url_for("orders.get_order", order_id=placed["id"])}
 
@@ -85,7 +89,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from {{ "app.api" if cookiecutter.auth == "none" else "app.auth.blueprint" }} import Blueprint
+from app.api import Blueprint
 from app.clients import payments
 from app.observability.slo import slo
 from app.orders.metrics import count_order

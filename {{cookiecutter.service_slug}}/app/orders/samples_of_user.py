@@ -1,9 +1,7 @@
 """Sample orders of a user: `flask orders seed`."""
 
 import click
-from flask import g
 
-from app.auth.identity import Identity
 from app.auth.users.accounts import find_user
 from app.orders.commands import commands, place_samples
 
@@ -18,5 +16,4 @@ def seed(email: str, count: int) -> None:
     user = find_user(email)
     if user is None:
         raise click.ClickException("There is no account with this e-mail address.")
-    g.identity = Identity(str(user.id), frozenset())
-    place_samples(count)
+    place_samples(count, owner_id=user.id)

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_dump, post_load, validates_schema
 from marshmallow.validate import Length, Range
 
-from app.api import FullMatch
+from app.api import BoundedList, FullMatch
 {% if cookiecutter.auth != "none" %}
 from app.auth.identity import make_own
 {% endif %}
@@ -42,7 +42,8 @@ class PriceField(fields.Decimal):
         amount: Decimal = super()._deserialize(value, *args, **kwargs)
         if not 0 <= amount <= MAX_UNIT_PRICE:
             raise ValidationError(f"Must be from 0 to {MAX_UNIT_PRICE}.")
-        return amount
+        # JSON has a negative zero: -0.0.
+        return amount.copy_abs()
 
 
 class ItemSchema(Schema):
@@ -92,7 +93,7 @@ class OrderSchema(Schema):
         validate=FullMatch(r"^[A-Z]{3}$"),
         metadata={"description": "ISO 4217 code", "example": "EUR"},
     )
-    items = fields.List(fields.Nested(ItemSchema), required=True, validate=Length(1, MAX_ITEMS))
+    items = BoundedList(fields.Nested(ItemSchema), required=True, length=Length(1, MAX_ITEMS))
     total = fields.String(dump_only=True, metadata={"example": "19.98"})
     created_at = fields.AwareDateTime(dump_only=True)
 

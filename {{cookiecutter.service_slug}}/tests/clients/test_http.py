@@ -1,9 +1,14 @@
+import gzip
+from collections.abc import Iterator
+
 import httpx
+import pytest
 import respx
 from flask import Flask
 
 from app import create_app
-from app.clients.http import make_client
+from app.clients import http
+from app.clients.http import make_client, read_json
 from app.config import load_config
 from app.context import current_context
 
@@ -30,3 +35,31 @@ def test_a_call_carries_the_ids_of_its_request() -> None:
 
 def test_outside_of_a_request_it_carries_its_own() -> None:
     assert call().headers["X-Request-ID"] == current_context.request_id
+
+
+class Drip(httpx.SyncByteStream):
+    """A body that never ends, a byte at a time."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            yield b" "
+
+
+def test_a_response_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    response = httpx.Response(200, stream=Drip(), request=httpx.Request("GET", "http://x"))
+    with pytest.raises(ValueError, match="more than 65536 bytes"):
+        read_json(response)
+    monkeypatch.setattr(http, "MAX_SECONDS", 0)
+    response = httpx.Response(200, stream=Drip(), request=httpx.Request("GET", "http://x"))
+    with pytest.raises(httpx.ReadTimeout):
+        read_json(response)
+
+
+def test_a_response_is_never_decompressed() -> None:
+    assert call().headers["Accept-Encoding"] == "identity"
+    bomb = gzip.compress(b" " * 1_000_000)
+    response = httpx.Response(
+        200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(bomb)
+    )
+    with pytest.raises(ValueError, match="decode"):
+        read_json(response)

@@ -8,6 +8,7 @@ import respx
 from flask import Flask
 
 from app.clients import payments
+from app.clients.http import MAX_RESPONSE
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -44,6 +45,13 @@ def test_a_declined_charge_is_final(provider: respx.MockRouter) -> None:
         httpx.Response(500),
         httpx.Response(201, text="not JSON"),
         httpx.Response(201, json={}),
+        httpx.Response(201, json=["ch_1"]),
+        httpx.Response(201, json={"id": None}),
+        httpx.Response(201, json={"id": "x" * 81}),
+        httpx.Response(201, json={"id": "ch\0"}),
+        httpx.Response(201, json={"id": "ch 1\n"}),
+        httpx.Response(201, json={"id": "ch_1", "padding": "x" * MAX_RESPONSE}),
+        httpx.Response(201, text="[" * MAX_RESPONSE),
         httpx.ReadTimeout("slow"),
         httpx.ConnectError("away"),
     ],
@@ -55,6 +63,15 @@ def test_any_other_answer_leaves_it_open(
     provider.post("charges").mock(side_effect=[answer])
     with pytest.raises(payments.PaymentUnavailable):
         payments.charge(ORDER, Decimal(1), "EUR")
+
+
+def test_a_response_that_cannot_be_used_is_logged(
+    provider: respx.MockRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.post("charges").respond(201, json={"id": "x" * 81})
+    with pytest.raises(payments.InvalidReceipt):
+        payments.charge(ORDER, Decimal(1), "EUR")
+    assert "invalid response of the payment provider: {'id': " in caplog.text
 
 
 def test_a_refund_names_its_charge(provider: respx.MockRouter) -> None:

@@ -68,6 +68,34 @@ def test_what_the_database_refuses_is_a_problem(
     assert "INSERT" not in response.text
 
 
+class DriverError(Exception):
+    """An error with the codes of every database: an SQLSTATE, and MySQL's number."""
+
+    def __init__(self, sqlstate: str, number: int) -> None:
+        super().__init__(number)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (exc.OperationalError("UPDATE", {}, DriverError("40P01", 1213)), "conflicted"),
+        (exc.OperationalError("UPDATE", {}, DriverError("57014", 1969)), "time limit"),
+        (exc.OperationalError("UPDATE", {}, DriverError("08006", 2013)), "unavailable"),
+        (exc.TimeoutError("pool"), "became free"),
+    ],
+)
+def test_a_failure_is_told_by_its_cause(client: FlaskClient, error: Exception, detail: str) -> None:
+    @client.application.get("/failing")
+    def failing() -> str:
+        raise error
+
+    response = client.get("/failing")
+    assert response.status_code == 503
+    assert detail in response.get_json()["detail"]
+    assert int(response.headers["Retry-After"]) > 0
+
+
 def test_a_connection_that_dies_at_the_end_of_a_request_spoils_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,7 +1,13 @@
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from environs import ValidationError
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy.exc import IntegrityError
 
 from app.config import ConfigError, load_config
+from app.database import db, engine
 from app.database.engine import engine_options, with_driver
 
 
@@ -18,6 +24,51 @@ def test_a_url_gets_the_driver_of_this_service() -> None:
     assert url.endswith("://user:p%40ss@host/service")
     with pytest.raises(ValidationError):
         with_driver("{{ cookiecutter.database }}+other://host/service")
+
+
+def test_what_the_url_says_itself_wins() -> None:
+    options = engine_options("{{ cookiecutter.database }}://host/service?connect_timeout=9", threads=8)
+    assert "connect_timeout" not in options["connect_args"]
+
+
+def test_while_the_database_is_away_only_one_attempt_is_made_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refused(Exception):
+        pass
+
+    attempts: list[str] = []
+
+    def refuse(*_: object) -> None:
+        attempts.append("refused")
+        raise Refused
+
+    dialect = SimpleNamespace(loaded_dbapi=SimpleNamespace(Error=Refused, OperationalError=Refused))
+    monkeypatch.setattr(engine, "open_connection", refuse)
+    connector = engine.Connector()
+    for _ in range(5):
+        with pytest.raises(Refused):
+            connector.connect(cast("Any", dialect), None, [], {})
+    assert len(attempts) == 1
+
+    connector.retry_at = 0.0
+    monkeypatch.setattr(engine, "open_connection", lambda *_: "connection")
+    for _ in range(2):
+        assert connector.connect(cast("Any", dialect), None, [], {}) == "connection"
+
+
+@pytest.mark.usefixtures("app_context")
+def test_foreign_keys_are_enforced_on_every_database() -> None:
+    metadata = MetaData()
+    Table("test_parents", metadata, Column("id", Integer, primary_key=True))
+    parent = ForeignKey("test_parents.id")
+    child = Table("test_children", metadata, Column("id", Integer, parent, primary_key=True))
+    metadata.create_all(db.engine)
+    try:
+        with pytest.raises(IntegrityError), db.engine.begin() as connection:
+            connection.execute(child.insert().values(id=1))
+    finally:
+        metadata.drop_all(db.engine)
 
 
 def test_no_server_may_keep_a_connection_waiting() -> None:

@@ -49,6 +49,37 @@ def test_a_database_that_is_ahead_is_ready() -> None:
                 connection.execute(version.insert().values(version_num=revision))
 
 
+@pytest.mark.usefixtures("app_context")
+def test_migrating_leaves_a_database_that_is_ahead(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    with db.engine.begin() as connection:
+        before = connection.execute(select(version)).scalars().all()
+        connection.execute(version.delete())
+        connection.execute(version.insert().values(version_num="later"))
+    try:
+        migrated = app.test_cli_runner().invoke(args=["database", "migrate"])
+        with db.engine.connect() as connection:
+            after = connection.execute(select(version)).scalars().all()
+    finally:
+        with db.engine.begin() as connection:
+            connection.execute(version.delete())
+            for revision in before:
+                connection.execute(version.insert().values(version_num=revision))
+    assert migrated.exit_code == 0, migrated.output
+    assert after == ["later"]
+    (line,) = [record for record in caplog.records if "ahead" in record.message]
+    assert "later" in line.message
+
+
+@pytest.mark.usefixtures("app_context")
+def test_migrating_applies_what_is_missing(app: Flask) -> None:
+    downgrade(revision="base")
+    migrated = app.test_cli_runner().invoke(args=["database", "migrate"])
+    assert migrated.exit_code == 0, migrated.output
+    assert check_migrations() == []
+
+
 def test_waiting_for_it_ends_when_it_answers(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["database", "wait"])
     assert (result.exit_code, result.output) == (0, "The database answers.\n")

@@ -5,7 +5,7 @@ from app import create_app
 from app.config import load_config
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/openapi.json", "/nowhere"])
+@pytest.mark.parametrize("path", ["/health/live", "/__version__", "/nowhere"])
 def test_every_response_carries_them(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"

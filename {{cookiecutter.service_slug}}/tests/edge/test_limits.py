@@ -50,6 +50,13 @@ def test_an_address_of_the_same_network_is_no_other_client(limited: FlaskClient)
     assert ask(limited, "2001:db8:0:1::1")[0] == 200
 
 
+def test_an_ipv4_client_of_a_socket_for_both_is_one_client(limited: FlaskClient) -> None:
+    assert [ask(limited, address)[0] for address in ["::ffff:192.0.2.9"] * 3 + ["192.0.2.9"]][
+        -1
+    ] == 429
+    assert ask(limited, "::ffff:192.0.2.10")[0] == 200
+
+
 def test_made_up_proxies_buy_nothing(limited: FlaskClient) -> None:
     asked = [
         limited.get("/thing", headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code

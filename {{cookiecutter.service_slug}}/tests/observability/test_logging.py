@@ -23,18 +23,25 @@ from app.version import SERVICE
 Read = Callable[[], list[dict[str, Any]]]
 
 
+class OwnHandlers(list[logging.Handler]):
+    """The root logger's handlers, but for those that pytest adds to each test."""
+
+    def append(self, handler: logging.Handler) -> None:
+        if not type(handler).__module__.startswith("_pytest"):
+            super().append(handler)
+
+
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """Has all that is logged written to a file, as gunicorn would have it."""
     root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "handlers", OwnHandlers())
     monkeypatch.setattr(service_logging, "_output", None)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     level = root.level
     path = tmp_path / "log"
 
     def configure(**settings: str) -> Path:
-        root.handlers.clear()
         config = SimpleNamespace(**{"LOG_LEVEL": "INFO", "LOG_FORMAT": "json", **settings})
         service_logging.init_logging(config, descriptor)  # type: ignore[arg-type]
         return path
@@ -156,6 +163,7 @@ SECRETS = [
     "password=abcdefghijklmnop, retrying",
     '{"api_key": "abcdefghijklmnop"}',
     "SECRET_KEY is 'x': secret_key: abcdefghijklmnop",
+    "cloning https://abcdefghijklmnop@host/name",
 ]
 
 
@@ -176,7 +184,14 @@ def test_no_header_of_a_request_is_told_but_two(client: FlaskClient, lines: Read
     assert "abcdefgh" not in json.dumps(lines())
 
 
-ODD = ["\ud800", 2**70, {1: {2}}, b"\xff", float("nan"), "a\nb\x1b[31m"]
+class Nameless:
+    def __repr__(self) -> str:
+        raise ValueError("no name")
+
+
+RING: list[object] = []
+RING.append(RING)
+ODD = ["\ud800", 2**70, {1: {2}}, {(1, 2): 3}, RING, b"\xff", float("nan"), "a\nb\x1b[31m"]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=map(ascii, ODD))
@@ -188,8 +203,23 @@ def test_whatever_is_logged_is_one_line_of_json(lines: Read, odd: object) -> Non
     assert "odd" in line["Fields"]
 
 
+@pytest.mark.parametrize("odd", [*ODD, Nameless()])
+def test_whatever_a_request_notes_it_is_one_line(lines: Read, odd: object) -> None:
+    app = create_app(load_config("testing"))
+
+    @app.get("/odd")
+    def note() -> str:
+        current_context.fields["odd"] = odd
+        return ""
+
+    app.test_client().get("/odd")
+    (line,) = lines()
+    assert line["Fields"]["path"] == "/odd"
+    assert "odd" in line["Fields"]
+
+
 def test_probes_are_not_logged(client: FlaskClient, lines: Read) -> None:
-    for path in ("/health/live", "/__lbheartbeat__", "/docs", "/openapi.json", "/metrics"):
+    for path in ("/health/live", "/__lbheartbeat__", "/metrics"):
         assert client.get(path).status_code == 200
     assert lines() == []
 
@@ -240,3 +270,121 @@ def test_production_logs_json_and_development_lines(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("LOG_FORMAT", raising=False)
     formats = [LogConfig(FileAwareEnv(), name).LOG_FORMAT for name in ("production", "development")]
     assert formats == ["json", "console"]
+
+
+@pytest.fixture
+def seen() -> Iterator[list[logging.LogRecord]]:
+    """What reaches a handler of the service's owner."""
+    records: list[logging.LogRecord] = []
+
+    class OwnHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    handler = OwnHandler()
+    logging.getLogger().addHandler(handler)
+    yield records
+    logging.getLogger().removeHandler(handler)
+
+
+def test_a_handler_of_the_owners_sees_what_the_line_says(
+    client: FlaskClient, lines: Read, seen: list[logging.LogRecord]
+) -> None:
+    client.get("/nowhere", headers={"X-Request-ID": "rid-7"})
+    (line,), (record,) = lines(), seen
+    assert (record.name, record.levelno) == ("request.summary", logging.INFO)
+    assert record.getMessage() == "GET /nowhere 404"
+    assert vars(record).items() >= line["Fields"].items()
+
+
+def test_the_line_is_the_same_whoever_else_listens(
+    client: FlaskClient, lines: Read, request: pytest.FixtureRequest
+) -> None:
+    client.get("/nowhere", headers={"X-Request-ID": "rid-7"})
+    request.getfixturevalue("seen")
+    client.get("/nowhere", headers={"X-Request-ID": "rid-7"})
+    alone, accompanied = lines()
+    for line in (alone, accompanied):
+        line["Fields"] |= {"t": 0, "trace_id": "", "span_id": ""}
+        line["Timestamp"] //= 10**10
+    assert alone == accompanied
+
+
+def test_without_another_handler_no_record_is_made(
+    client: FlaskClient, lines: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_logging, "summary_record", None)
+    client.get("/nowhere")
+    assert len(lines()) == 1
+
+
+def test_pytest_sees_it(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client.get("/nowhere")
+    assert caplog.messages == ["GET /nowhere 404"]
+
+
+def test_a_module_that_logs_while_it_is_imported_takes_nothing_away(
+    client: FlaskClient, configure: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logging.info("imported")  # has logging add a handler, where there is none
+    assert logging.getLogger().handlers
+    path = configure()
+    client.get("/nowhere")
+    logging.warning("so so")
+    assert len(path.read_text().splitlines()) == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_a_handler_that_the_owner_has_added_before_is_kept(
+    client: FlaskClient, configure: Callable[..., Path], seen: list[logging.LogRecord]
+) -> None:
+    path = configure()
+    client.get("/nowhere")
+    assert len(path.read_text().splitlines()) == len(seen) == 1
+
+
+def test_a_second_call_changes_nothing(client: FlaskClient, configure: Callable[..., Path]) -> None:
+    configure()
+    path = configure(LOG_LEVEL="ERROR")
+    client.get("/nowhere")
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_filters_levels_and_formatters_of_the_owner_hold(client: FlaskClient, lines: Read) -> None:
+    output, summary = service_logging._output, logging.getLogger("request.summary")
+    assert output
+    nothing = lambda _: False  # noqa: E731
+    for filtered in (summary, output):
+        filtered.addFilter(nothing)
+        client.get("/nowhere")
+        filtered.removeFilter(nothing)
+    output.setLevel(logging.WARNING)
+    client.get("/nowhere")
+    output.setLevel(logging.NOTSET)
+    assert lines() == []
+    output.setFormatter(logging.Formatter('"%(path)s"'))
+    client.get("/nowhere")
+    assert lines() == ["/nowhere"]
+
+
+def test_a_request_that_failed_is_logged_as_an_error(configure: Callable[..., Path]) -> None:
+    path = configure(LOG_LEVEL="ERROR")
+    app = create_app(load_config("testing"))
+
+    @app.get("/fault")
+    def fault() -> tuple[str, int]:
+        return "", 500
+
+    app.test_client().get("/fault")
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["Type"] == "request.summary"
+
+
+def test_a_line_that_cannot_be_made_is_counted(
+    lines: Read, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = LOG_LINES_LOST._value.get()
+    logging.warning("%d", "no number")
+    assert LOG_LINES_LOST._value.get() == lost + 1
+    assert lines() == []

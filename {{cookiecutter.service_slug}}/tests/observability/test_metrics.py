@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from app import create_app
 from app.config import load_config
-from app.observability import metrics_server
+from app.observability import metrics, metrics_server
 
 
 def count(route: str, method: str, status: int) -> float:
@@ -37,7 +37,9 @@ def test_a_client_makes_up_no_label(client: FlaskClient) -> None:
 
 
 def test_the_request_that_asks_is_in_flight(client: FlaskClient) -> None:
-    assert re.search(r"^http_server_active_requests 1\.0$", client.get("/metrics").text, re.M)
+    others = len(metrics._active)  # a test may have left a response open
+    exposed = client.get("/metrics").text
+    assert re.search(rf"^http_server_active_requests {others + 1}\.0$", exposed, re.M)
 
 
 def test_a_fault_is_counted() -> None:
@@ -96,5 +98,19 @@ def test_the_port_of_their_own(host: str, address: str) -> None:
     url = f"http://{address}:{listener.getsockname()[1]}"
     with urllib.request.urlopen(f"{url}/metrics", timeout=5) as response:
         assert b"http_server_request_duration_seconds" in response.read()
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as refusal:
         urllib.request.urlopen(f"{url}/health/live", timeout=5)
+    refusal.value.close()
+
+
+def test_a_sampler_that_fails_leaves_the_others(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    sampled: list[bool] = []
+    monkeypatch.setattr(metrics, "samplers", [fail, lambda: sampled.append(True)])
+    assert client.get("/metrics").status_code == 200
+    assert sampled == [True]
+    assert "fail failed" in caplog.text

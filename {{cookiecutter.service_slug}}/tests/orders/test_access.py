@@ -2,11 +2,20 @@
 
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
+
+from app.database import db
+from app.orders import checkout
+from app.orders.models import Order
+from app.orders.queries_of_user import visible_orders
+from app.orders.schemas import OrderSchema
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
 
@@ -39,6 +48,19 @@ def test_a_list_shows_ones_own(eve: FlaskClient, client: FlaskClient, placed: Te
     own = eve.post("/orders/", json=ORDER).get_json()
     assert eve.get("/orders/").get_json()["orders"] == [own]
     assert client.get("/orders/").get_json()["orders"] == [placed.get_json()]
+
+
+def test_outside_of_a_request_no_order_is_visible_and_an_owner_is_given(
+    app: Flask, client: FlaskClient, placed: TestResponse
+) -> None:
+    with app.app_context():
+        owner = db.session.scalars(select(Order.owner_id)).one()
+        db.session.add(Order(currency="EUR", total=Decimal(1)))  # from before there were users
+        db.session.commit()
+        assert db.session.scalars(visible_orders()).all() == []
+        made = checkout.place_order(OrderSchema().load(ORDER), key=None, owner_id=owner)
+    visible = client.get("/orders/").get_json()["orders"]
+    assert [order["id"] for order in visible] == [made["id"], placed.get_json()["id"]]
 
 
 @pytest.mark.parametrize("field", ["owner_id", "owner", "id", "status", "total", "charge_id"])

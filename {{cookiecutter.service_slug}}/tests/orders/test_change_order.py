@@ -33,6 +33,29 @@ def test_the_etag_is_the_same_wherever_the_order_is_got(
     assert client.get(placed.headers["Location"], headers=headers).status_code == 304
 
 
+@pytest.mark.parametrize("form", ["W/{}", "W/{}, {}"])
+def test_an_etag_that_a_proxy_has_weakened_matches(
+    client: FlaskClient, placed: TestResponse, form: str
+) -> None:
+    etag = placed.headers["ETag"]
+    headers = {"If-None-Match": form.format(etag, etag)}
+    assert client.get(placed.headers["Location"], headers=headers).status_code == 304
+    headers = {"If-Match": form.format(etag, etag)}
+    body = {"reference": "PO 8"}
+    assert client.patch(placed.headers["Location"], json=body, headers=headers).status_code == 200
+    assert client.patch(placed.headers["Location"], json=body, headers=headers).status_code == 412
+
+
+def test_openapi_says_that_an_editor_must_say_what_was_seen(client: FlaskClient) -> None:
+    spec = client.get("/openapi.json").get_json()
+    for operation in ("patch", "delete"):
+        described = spec["paths"]["/orders/{order_id}"][operation]
+        (parameter,) = described["parameters"]
+        header = spec["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
+        assert (header["name"], header["required"]) == ("If-Match", True)
+        assert {"412", "428"} <= set(described["responses"])
+
+
 def test_an_order_is_changed(client: FlaskClient, placed: TestResponse) -> None:
     changed = patch(client, placed, reference="PO 7", status="shipped")
     assert changed.status_code == 200

@@ -1,5 +1,6 @@
 """Whatever a client sends, the API answers as its own /openapi.json says, and never with a 5xx."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import schemathesis
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
@@ -28,7 +30,10 @@ class Clients:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.client._add_cookies_to_wsgi(environ)
-        return self.client.application({**environ, **self.client.environ_base}, start_response)
+        asked = {**environ, **self.client.environ_base}
+        # A request ends when its response is closed, which schemathesis leaves open.
+        with contextlib.closing(self.client.application(asked, start_response)) as response:
+            return list(response)
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
@@ -48,4 +53,8 @@ def test_the_contract_holds(make_client: Callable[[], FlaskClient], mode: Genera
         def holds(case: schemathesis.Case) -> None:
             case.call_and_validate(excluded_checks=NOT_HELD)
 
-        holds()
+        try:
+            holds()
+        except Unsatisfiable:
+            # What takes any text in its path has no input that its schema forbids.
+            assert mode is GenerationMode.NEGATIVE

@@ -24,6 +24,27 @@ def test_a_price_sent_as_a_number_is_exact(client: FlaskClient) -> None:
     assert response.get_json()["total"] == "0.30"
 
 
+def test_a_negative_zero_is_zero(client: FlaskClient) -> None:
+    body = '{"currency": "EUR", "items": [{"sku": "A", "quantity": 1, "unit_price": -0.0}]}'
+    response = client.post("/orders/", data=body, content_type="application/json")
+    assert (response.status_code, response.get_json()["total"]) == (201, "0.00")
+    assert response.get_json()["items"][0]["unit_price"] == "0.00"
+
+
+def test_a_list_that_is_too_long_is_refused_before_its_items_are(client: FlaskClient) -> None:
+    response = place(client, items=[{}] * 101)
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.get_json()["errors"]] == ["#/items"]
+
+
+def test_a_problem_lists_twenty_faults_and_counts_the_rest(client: FlaskClient) -> None:
+    response = place(client, items=[{}] * 100)
+    problem = response.get_json()
+    assert (response.status_code, len(problem["errors"])) == (422, 20)
+    assert problem["detail"] == "Faults not listed: 280."
+    assert len(response.data) < 10_000
+
+
 @pytest.mark.parametrize(("currency", "price"), [("JPY", "100"), ("EUR", "1.25"), ("KWD", "0.125")])
 def test_amounts_have_their_currencys_decimal_places(
     client: FlaskClient, currency: str, price: str
@@ -63,7 +84,16 @@ def test_a_wrong_field_is_named(client: FlaskClient, changes: dict[str, Any], po
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"\xff", b'{"n": NaN}', b"[" * 100_000, b"9" * 5_000, b"1e9999999999999999999"],
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"n": NaN}',
+        b"[" * 50_000,
+        b"9" * 5_000,
+        b"1e9999999999999999999",
+        '{"currency": "EUR"}'.encode("utf-16"),
+    ],
 )
 def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
     response = client.post("/orders/", data=body, content_type="application/json")

@@ -28,8 +28,10 @@ def init_auth(app: Flask) -> None:
     app.cli.add_command(keys)
 
 
-def authenticate() -> Identity:
-    """Return whose access token the request carries; raises `Unauthorized` without a good one."""
+def authenticate() -> Identity | None:
+    """Return the caller whose access token the request carries; raises `Unauthorized` for a bad one."""
     verified = verify_request()
+    if verified is None:
+        return None
     current_app.extensions["revocations"].check(verified.sid)
     return verified.identity

@@ -2,18 +2,13 @@
 
 import json
 import os
-import secrets
-from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Any
 
 import click
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from flask import current_app
 from flask.cli import AppGroup
 
-from app.auth.tokens.keys import Key, read_keys, read_pem
+from app.auth.tokens.keys import make_key, read_keys
 
 keys = AppGroup("keys", help="Look after the keys of the tokens.")
 
@@ -42,23 +37,3 @@ def rotate(path: Path, algorithm: str) -> None:
         file.write(json.dumps(whole, indent=2) + "\n")
     unfinished.replace(path)
     click.echo(f"New tokens are signed with {made.id}, once the service has started again.")
-
-
-def make_key(algorithm: str) -> Key:
-    """Return a new key."""
-    if algorithm == "HS256":
-        secret = urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
-        return Key({"kty": "oct", "k": secret, "alg": "HS256"})
-    made: Any
-    if algorithm == "RS256":
-        made = rsa.generate_private_key(65537, 2048)
-    elif algorithm == "ES256":
-        made = ec.generate_private_key(ec.SECP256R1())
-    else:
-        made = ed25519.Ed25519PrivateKey.generate()
-    pem = made.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return Key(read_pem(pem))

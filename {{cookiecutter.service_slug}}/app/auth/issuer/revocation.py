@@ -1,8 +1,8 @@
-"""Access tokens that no longer count, though they have not expired.
+"""Revocations of access tokens that have not expired.
 
-A revocation holds at once in every worker of this host, for they share a word of memory that it
-changes, and in others when they ask the database again, after `REVOCATION_DELAY`. Between two
-changes it costs a request next to nothing.
+A revocation holds at once in every worker of this host, because they share a number that it
+changes, and in others when they query the database again, after `REVOCATION_DELAY`. In between it
+costs a request next to nothing.
 """
 
 import os
@@ -13,51 +13,83 @@ from mmap import mmap
 from threading import Lock
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import ServiceUnavailable
 
 from app.auth.issuer.models import TokenFamily
 from app.auth.tokens.bearer import refused
 from app.auth.tokens.verification import LEEWAY
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 
 # Seconds that the clocks of hosts may differ by, all told.
 MARGIN = 60
+# Seconds that a request waits for another one's query. One thread may hang on a database that does
+# not answer; the others go on to serve probes.
+MAX_WAIT = 0.2
+# Seconds after a failed query before the next one.
+RETRY_AFTER = 2
 
 
 class Revocations:
-    """The revoked families of which an access token may still be about."""
+    """The revoked families of which an access token may not have expired."""
 
     def __init__(self, lifetime: int, delay: float) -> None:
-        """`lifetime` is that of an access token, `delay` how old the answer may be, in seconds."""
+        """`lifetime` is that of an access token, `delay` the age of what is known, in seconds."""
         self.window = timedelta(seconds=lifetime + LEEWAY + MARGIN)
         self.delay = delay
         self.revoked: frozenset[str] = frozenset()
-        self.read_at = float("-inf")
-        # Forked workers share it; whatever it says, another value than before is a change.
-        self.word = mmap(-1, 8)
-        self.seen = self.word[:]
-        self.lock = Lock()
+        self.loaded_at = float("-inf")
+        self.failed_at = float("-inf")
+        # Forked workers share it: a value other than the loaded one is a change.
+        self.shared_generation = mmap(-1, 8)
+        self.loaded_generation = self.shared_generation[:]
+        self.querying = Lock()
 
     def check(self, family: str) -> None:
-        """Raise `Unauthorized` for a token of a revoked family."""
+        """Raise `Unauthorized` for a token of a revoked family.
+
+        Raises `ServiceUnavailable` while the database cannot tell.
+        """
         if self.is_stale():
-            with self.lock:
-                if self.is_stale():
-                    self.read()
+            self.refresh()
         if family in self.revoked:
             raise refused("The token was revoked.")
 
     def is_stale(self) -> bool:
-        return time.monotonic() - self.read_at >= self.delay or self.word[:] != self.seen
+        return (
+            time.monotonic() - self.loaded_at >= self.delay
+            or self.shared_generation[:] != self.loaded_generation
+        )
 
-    def read(self) -> None:
-        """Ask the database, over a connection that sees what is committed by now."""
-        began, seen = time.monotonic(), self.word[:]
+    def refresh(self) -> None:
+        """Query the database, unless another thread does, or it failed a moment ago."""
+        if self.has_failed() or not self.querying.acquire(timeout=MAX_WAIT):
+            raise unavailable()
+        try:
+            if self.has_failed():
+                raise unavailable()
+            if self.is_stale():
+                self.load()
+        except SQLAlchemyError:
+            self.failed_at = time.monotonic()
+            raise
+        finally:
+            self.querying.release()
+
+    def has_failed(self) -> bool:
+        return time.monotonic() - self.failed_at < RETRY_AFTER
+
+    def load(self) -> None:
+        """Query the database, over a connection that sees what is committed by now."""
+        began, generation = time.monotonic(), self.shared_generation[:]
         query = select(TokenFamily.id).where(TokenFamily.revoked_at > now() - self.window)
         with db.engine.connect() as connection:
             self.revoked = frozenset(map(str, connection.scalars(query)))
-        self.read_at, self.seen = began, seen
+        self.loaded_at, self.loaded_generation = began, generation
 
+    @retry_on_conflict
     def revoke(self, *, family: str | None = None, user_id: uuid.UUID | None = None) -> int:
         """Revoke a login, or all of a user's; commits, and returns how many there were."""
         of = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id
@@ -65,5 +97,10 @@ class Revocations:
             update(TokenFamily).where(of, TokenFamily.revoked_at.is_(None)).values(revoked_at=now())
         )
         db.session.commit()
-        self.word[:] = os.urandom(8)
+        self.shared_generation[:] = os.urandom(8)
         return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def unavailable() -> ServiceUnavailable:
+    """Return the error of a request whose token cannot be checked."""
+    return ServiceUnavailable("The database is unavailable.", retry_after=RETRY_AFTER)

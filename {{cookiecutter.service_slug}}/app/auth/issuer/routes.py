@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import current_app, request
 
-from app.auth.blueprint import Blueprint
+from app.api import Blueprint
 from app.auth.issuer import service
 from app.auth.issuer.schemas import KeySetSchema, RefreshSchema, TokensSchema
 from app.auth.tokens.bearer import verify_request
@@ -14,7 +14,7 @@ from app.auth.users.schemas import CredentialsSchema
 auth = Blueprint("auth", __name__, url_prefix="/auth", description="Log in and out")
 
 
-@auth.post("/login")
+@auth.post("/login", public=True)
 @auth.arguments(CredentialsSchema)
 @auth.response(200, TokensSchema)
 @auth.alt_response(401, "UNAUTHORIZED")
@@ -24,7 +24,7 @@ def log_in(credentials: dict[str, str]) -> dict[str, Any]:
     return service.log_in(check_credentials(**credentials, address=request.remote_addr))
 
 
-@auth.post("/refresh")
+@auth.post("/refresh", public=True)
 @auth.arguments(RefreshSchema)
 @auth.response(200, TokensSchema)
 @auth.alt_response(401, "UNAUTHORIZED")
@@ -37,22 +37,22 @@ def refresh(body: dict[str, str]) -> dict[str, Any]:
 
 
 @auth.post("/logout")
-@auth.requires()
 @auth.response(204)
 def log_out() -> None:
     """End this login: its tokens are good for nothing from now on"""
-    current_app.extensions["revocations"].revoke(family=verify_request().sid)
+    verified = verify_request()
+    assert verified is not None  # the route is guarded
+    current_app.extensions["revocations"].revoke(family=verified.sid)
 
 
 @auth.post("/logout-everywhere")
-@auth.requires()
 @auth.response(204)
 def log_out_everywhere() -> None:
     """End every login of this user"""
     service.end_logins(current_user().id)
 
 
-@auth.get("/jwks.json")
+@auth.get("/jwks.json", public=True)
 @auth.response(200, KeySetSchema)
 def jwks() -> dict[str, Any]:
     """The public keys of the tokens, for services that verify them (RFC 7517)"""

@@ -19,13 +19,17 @@ from app.auth.tokens.signing import make_access_token
 from app.auth.users.models import User
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 
 
+@retry_on_conflict
 def log_in(user: User) -> dict[str, Any]:
     """Start a family of tokens for the user; return its first ones."""
     # Not before the last access token that may have been revoked with it has expired.
     forgotten = now() - current_app.extensions["revocations"].window
     db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < forgotten))
+    # A transaction of its own: what it has locked would stand in the way of others' inserts.
+    db.session.commit()
     lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
     family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
     db.session.add(family)
@@ -36,6 +40,20 @@ def log_in(user: User) -> dict[str, Any]:
 def refresh(token: str) -> dict[str, Any]:
     """Return new tokens for a refresh token; raises `Unauthorized` for one that is not good."""
     family_id, generation = read_refresh_token(token)
+    is_first_use = use_generation(family_id, generation)
+    family = db.session.get(TokenFamily, family_id)
+    user = family and db.session.get(User, family.user_id)
+    if is_first_use and family and user and user.is_active:
+        return make_tokens(user, family.id, generation + 1)
+    if family and family.revoked_at is None and family.generation > generation:
+        current_app.logger.warning("a refresh token was used twice: its family %s ends", family_id)
+        current_app.extensions["revocations"].revoke(family=str(family_id))
+    raise unusable()
+
+
+@retry_on_conflict
+def use_generation(family_id: uuid.UUID, generation: int) -> bool:
+    """Count a family's generation up; return False when its refresh token is not good (any more)."""
     result = db.session.execute(
         update(TokenFamily)
         .where(
@@ -48,14 +66,7 @@ def refresh(token: str) -> dict[str, Any]:
         .execution_options(synchronize_session=False)
     )
     db.session.commit()
-    family = db.session.get(TokenFamily, family_id)
-    user = family and db.session.get(User, family.user_id)
-    if result.rowcount == 1 and family and user and user.is_active:  # type: ignore[attr-defined]
-        return make_tokens(user, family.id, generation + 1)
-    if family and family.revoked_at is None and family.generation > generation:
-        current_app.logger.warning("a refresh token was used twice: its family %s ends", family_id)
-        current_app.extensions["revocations"].revoke(family=str(family_id))
-    raise unusable()
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def init_auth(app: Flask) -> None:
     app.cli.add_command(tokens)
 
 
-def authenticate() -> Identity:
-    """Return whose access token the request carries; raises `Unauthorized` without a good one."""
-    return verify_request().identity
+def authenticate() -> Identity | None:
+    """Return the caller whose access token the request carries; raises `Unauthorized` for a bad one."""
+    verified = verify_request()
+    return verified and verified.identity

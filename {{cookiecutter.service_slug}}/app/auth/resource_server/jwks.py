@@ -7,6 +7,8 @@ from threading import Lock
 from typing import Any
 from urllib.request import Request, urlopen
 
+from werkzeug.exceptions import ServiceUnavailable
+
 from app.auth.tokens.keys import Key, KeyRing, read_jwks
 
 logger = logging.getLogger(__name__)
@@ -16,6 +18,8 @@ logger = logging.getLogger(__name__)
 LIFETIME = 300
 COOLDOWN = 30
 TIMEOUT = 3
+# Seconds that a request waits for the keys that another one fetches.
+MAX_WAIT = 0.2
 # Bytes of an answer.
 MAX_SIZE = 256 * 1024
 
@@ -34,19 +38,25 @@ class RemoteKeys:
         self.lock = Lock()
 
     def find(self, kid: str | None) -> Key | None:
-        """Return the key called `kid`; for a token that names none, the only key there is."""
+        """Return the key called `kid`; for a token that names none, the only key there is.
+
+        Raises `ServiceUnavailable` before there are any: no token can be told to be invalid.
+        """
         if time.monotonic() - self.fetched_at >= LIFETIME:
             self.refresh()
         found = self.ring.find(kid)
         if found is None:
             self.refresh()
             found = self.ring.find(kid)
+        if not self.ring.keys:
+            raise ServiceUnavailable("The keys of the issuer cannot be had.", retry_after=COOLDOWN)
         return found
 
     def refresh(self) -> None:
         """Ask the issuer, unless it was asked a moment ago."""
-        # Those who have keys go on with them meanwhile; those who have none wait for them.
-        if not self.lock.acquire(blocking=not self.ring.keys):
+        # Those who have keys go on with them meanwhile; those who have none wait, but not for long:
+        # the threads of a worker serve probes, too.
+        if not self.lock.acquire(timeout=0 if self.ring.keys else MAX_WAIT):
             return
         try:
             if time.monotonic() - self.asked_at < COOLDOWN:

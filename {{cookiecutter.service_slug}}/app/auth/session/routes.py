@@ -3,7 +3,7 @@
 from flask import request
 from flask_login import current_user
 
-from app.auth.blueprint import Blueprint
+from app.api import Blueprint
 from app.auth.session import service
 from app.auth.session.csrf import csrf_token
 from app.auth.session.schemas import LoginSchema
@@ -13,7 +13,7 @@ from app.auth.users.schemas import CredentialsSchema
 auth = Blueprint("auth", __name__, url_prefix="/auth", description="Log in and out")
 
 
-@auth.post("/login")
+@auth.post("/login", public=True)
 @auth.arguments(CredentialsSchema)
 @auth.response(200, LoginSchema)
 @auth.alt_response(401, "UNAUTHORIZED")
@@ -25,7 +25,6 @@ def log_in(credentials: dict[str, str]) -> dict[str, str]:
 
 
 @auth.get("/csrf")
-@auth.requires()
 @auth.response(200, LoginSchema)
 def csrf() -> dict[str, str]:
     """Get the csrf_token again, for a page that was loaded anew"""
@@ -33,7 +32,6 @@ def csrf() -> dict[str, str]:
 
 
 @auth.post("/logout")
-@auth.requires()
 @auth.response(204)
 def log_out() -> None:
     """End this login"""
@@ -41,7 +39,6 @@ def log_out() -> None:
 
 
 @auth.post("/logout-everywhere")
-@auth.requires()
 @auth.response(204)
 def log_out_everywhere() -> None:
     """End every login of this user"""

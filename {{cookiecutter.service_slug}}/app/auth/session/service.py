@@ -5,16 +5,18 @@ import secrets
 import uuid
 from datetime import timedelta
 
-from flask import current_app, session
+from flask import current_app, g, session
 from flask_login import UserMixin, login_user, logout_user
-from sqlalchemy import delete
+from sqlalchemy import delete, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth.session.models import LoginSession
 from app.auth.users.models import User
 from app.database import db
 from app.database.base import now
+from app.database.transactions import retry_on_conflict
 
-# How exactly it is kept when a login was last used.
+# How exactly it is recorded when a login was last used.
 PRECISION = timedelta(minutes=1)
 
 
@@ -31,30 +33,53 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
 
 def log_in(user: User) -> LoggedIn:
     """Start a login with a token of its own, whatever cookie the browser came with."""
-    lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
-    db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
-    db.session.add(LoginSession(id=hash_token(token), user_id=user.id, expires_at=now() + lifetime))
-    db.session.commit()
+    store_login(user.id, token)
     logged_in = LoggedIn(user, token)
     session.clear()
     login_user(logged_in)
     return logged_in
 
 
+@retry_on_conflict
+def store_login(user_id: uuid.UUID, token: str) -> None:
+    """Store the login that `token` stands for, and delete those that have expired."""
+    db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
+    # A transaction of its own: what it has locked would stand in the way of others' inserts.
+    db.session.commit()
+    lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
+    db.session.add(LoginSession(id=hash_token(token), user_id=user_id, expires_at=now() + lifetime))
+    db.session.commit()
+
+
 def load_login(token: str) -> LoggedIn | None:
-    """Return whose login it is; None where it has ended, or was not used for too long."""
+    """Return the login; None where it has ended, or was not used for too long.
+
+    This only reads: a view that asks who calls it may be in the middle of a transaction.
+    """
     login = db.session.get(LoginSession, hash_token(token))
     if login is None or not login.user.is_active:
         return None
     idle = timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
     if login.expires_at <= now() or login.seen_at + idle <= now():
         return None
-    user = login.user
     if now() - login.seen_at >= min(PRECISION, idle / 2):
-        login.seen_at = now()
+        g.used_login = login.id
+    return LoggedIn(login.user, token)
+
+
+def record_use(_: BaseException | None) -> None:
+    """Record that a login was used; after the view, which has committed its own changes or failed."""
+    login_id = g.pop("used_login", None)
+    if login_id is None:
+        return
+    used = update(LoginSession).where(LoginSession.id == login_id).values(seen_at=now())
+    try:
+        db.session.rollback()
+        db.session.execute(used.execution_options(synchronize_session=False))
         db.session.commit()
-    return LoggedIn(user, token)
+    except SQLAlchemyError:
+        current_app.logger.warning("the use of a login could not be recorded", exc_info=True)
 
 
 def log_out(token: str) -> None:
@@ -65,6 +90,7 @@ def log_out(token: str) -> None:
     session.clear()
 
 
+@retry_on_conflict
 def end_logins(user_id: uuid.UUID) -> int:
     """End every login of a user; return how many there were."""
     result = db.session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))

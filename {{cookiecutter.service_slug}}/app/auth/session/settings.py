@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from environs import FileAwareEnv, validate
+from environs import FileAwareEnv
+
+from app.auth.users.settings import read_users, validate_lifetime
 
 
 def read_auth(env: FileAwareEnv, *, production: bool) -> dict[str, Any]:
@@ -14,8 +16,8 @@ def read_auth(env: FileAwareEnv, *, production: bool) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_IDLE_LIFETIME": env.int(
-            "SESSION_IDLE_LIFETIME", 30 * 60, validate=validate.Range(min=1)
+            "SESSION_IDLE_LIFETIME", 30 * 60, validate=validate_lifetime
         ),
-        "SESSION_LIFETIME": env.int("SESSION_LIFETIME", 12 * 3600, validate=validate.Range(min=1)),
-        "REGISTRATION_OPEN": env.bool("REGISTRATION_OPEN", not production),
+        "SESSION_LIFETIME": env.int("SESSION_LIFETIME", 12 * 3600, validate=validate_lifetime),
+        **read_users(env, production=production),
     }

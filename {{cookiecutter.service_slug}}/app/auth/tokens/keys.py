@@ -1,66 +1,80 @@
-"""The keys of the tokens. Each is of one algorithm and no other (RFC 8725, section 3.1)."""
+"""The keys of tokens. Each is for one algorithm and no other (RFC 8725, section 3.1)."""
 
-import base64
-import hashlib
 import json
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from joserfc.errors import InvalidKeyTypeError, SecurityWarning
+from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey, RSAKey
 
+# The algorithms of each curve or key type; the first is that of a key that names none.
 ALGORITHMS = {
-    *("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
-    *("ES256", "ES384", "ES512", "EdDSA"),
+    "oct": ("HS256", "HS384", "HS512"),
+    "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    "P-256": ("ES256",),
+    "P-384": ("ES384",),
+    "P-521": ("ES512",),
+    "Ed25519": ("EdDSA",),
 }
-# Characters of a shared secret, and bits of an RSA modulus (RFC 7518, sections 3.2 and 3.3).
+# Bytes of a shared secret, and bits of an RSA modulus (RFC 7518, sections 3.2 and 3.3).
 MIN_SECRET = 32
 MIN_MODULUS = 2048
 
-# What names a key of each type (RFC 7638).
-REQUIRED = {"oct": "k", "RSA": "en", "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+# Weak keys, of which joserfc warns, are refused here.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 class Key:
     """A key with its id (`kid`) and the one algorithm that it is for."""
 
     def __init__(self, jwk: dict[str, Any]) -> None:
-        """Read a JWK (RFC 7517); raises `ValueError` for what is no key, or none to rely on."""
+        """Read a JWK (RFC 7517); raises `ValueError` for an invalid or a weak one."""
+        # What it may be used for is decided here: `key_ops` of a pair's halves differ.
+        jwk = {name: value for name, value in jwk.items() if name != "key_ops"}
         try:
-            self.signing_key = jwt.PyJWK(jwk)
-            self.verifying_key = jwt.PyJWK(without_private_part(jwk))
-            self.id = str(jwk.get("kid") or thumbprint(jwk))
+            key = JWKRegistry.import_key(jwk)
+            algorithms = ALGORITHMS[jwk.get("crv", jwk["kty"])]
+            self.id = str(jwk.get("kid") or key.thumbprint())
         except Exception as error:  # for a JWK can be wrong in many ways
             raise ValueError(f"Not a key: {type(error).__name__}.") from None
-        self.algorithm = self.signing_key.algorithm_name
-        if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"Not an algorithm to rely on: {self.algorithm}.")
-        if jwk["kty"] == "oct" and len(self.signing_key.key) < MIN_SECRET:
+        self.algorithm: str = jwk.get("alg") or algorithms[0]
+        if self.algorithm not in algorithms:
+            raise ValueError(f"Not an algorithm of this key: {self.algorithm}.")
+        if isinstance(key, OctKey) and len(key.raw_value) < MIN_SECRET:
             raise ValueError(f"A secret shorter than {MIN_SECRET} characters.")
-        if jwk["kty"] == "RSA" and self.verifying_key.key.key_size < MIN_MODULUS:
+        if isinstance(key, RSAKey) and key.raw_value.key_size < MIN_MODULUS:
             raise ValueError(f"An RSA key of less than {MIN_MODULUS} bits.")
-        self.can_sign = jwk["kty"] == "oct" or "d" in jwk
-        self.is_secret = jwk["kty"] == "oct"
-        self.jwk = {**jwk, "kid": self.id, "alg": self.algorithm, "use": "sig"}
+        self.can_sign = key.is_private
+        self.is_secret = isinstance(key, OctKey)
+        # For PyJWT: keys of cryptography, or the bytes of a shared secret.
+        self.signing_key: Any = key.private_key
+        self.verifying_key: Any = key.public_key
+        self.jwk: dict[str, Any] = {
+            **key.as_dict(private=key.is_private),
+            **{"kid": self.id, "alg": self.algorithm, "use": "sig"},
+        }
 
     def public(self) -> dict[str, Any]:
-        """Return the JWK for everybody to see."""
-        return without_private_part(self.jwk)
+        """Return the JWK of the public key; a shared secret has none: raises `ValueError`."""
+        if self.is_secret:
+            raise ValueError("A shared secret has no public key.")
+        public: dict[str, Any] = JWKRegistry.import_key(self.jwk).as_dict(private=False)
+        return public
 
 
-def without_private_part(jwk: dict[str, Any]) -> dict[str, Any]:
-    """Return the JWK without what only its owner knows; of a shared secret that is nothing."""
-    private = {"d", "p", "q", "dp", "dq", "qi", "oth"}
-    return {name: value for name, value in jwk.items() if name not in private}
-
-
-def thumbprint(jwk: dict[str, Any]) -> str:
-    """Return the id of a key that has none of its own (RFC 7638)."""
-    named = {name: jwk[name] for name in sorted({"kty", *REQUIRED[jwk["kty"]]})}
-    canonical = json.dumps(named, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+def make_key(algorithm: str) -> Key:
+    """Return a new key for the algorithm: HS256, RS256, ES256 or EdDSA."""
+    made: OctKey | RSAKey | ECKey | OKPKey
+    if algorithm == "HS256":
+        made = OctKey.generate_key(256)
+    elif algorithm == "RS256":
+        made = RSAKey.generate_key(2048)
+    elif algorithm == "ES256":
+        made = ECKey.generate_key("P-256")
+    else:
+        made = OKPKey.generate_key("Ed25519")
+    return Key({**made.as_dict(private=True), "alg": algorithm})
 
 
 def read_keys(text: str) -> list[Key]:
@@ -69,9 +83,10 @@ def read_keys(text: str) -> list[Key]:
     if text.startswith("{"):
         return read_jwks(json.loads(text))
     if "-----BEGIN" in text:
-        return [Key(read_pem(text.encode()))]
-    encoded = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-    return [Key({"kty": "oct", "k": encoded, "alg": "HS256"})]
+        return [read_pem(text)]
+    if len(text.encode()) < MIN_SECRET:
+        raise ValueError(f"A secret shorter than {MIN_SECRET} characters.")
+    return [Key({**OctKey.import_key(text).as_dict(private=True), "alg": "HS256"})]
 
 
 def read_jwks(jwks: Any) -> list[Key]:
@@ -94,18 +109,18 @@ def read_jwks(jwks: Any) -> list[Key]:
     return keys
 
 
-def read_pem(pem: bytes) -> dict[str, Any]:
-    """Return a private or a public key as JWK; raises `ValueError` for a kind of no use here."""
-    try:
-        key = load_pem_private_key(pem, None) if b"PRIVATE" in pem else load_pem_public_key(pem)
-    except TypeError:
-        raise ValueError("A key behind a passphrase.") from None
-    if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
-        return {**RSAAlgorithm.to_jwk(key, as_dict=True), "alg": "RS256"}
-    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
-        return ECAlgorithm.to_jwk(key, as_dict=True)
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
-        return {**OKPAlgorithm.to_jwk(key, as_dict=True), "alg": "EdDSA"}
+def read_pem(pem: str) -> Key:
+    """Read a private or a public key; raises `ValueError` for one of no use here."""
+    for kind in (RSAKey, ECKey, OKPKey):
+        try:
+            key = kind.import_key(pem)
+        except InvalidKeyTypeError:
+            continue
+        except TypeError:
+            raise ValueError("A key behind a passphrase.") from None
+        except Exception as error:  # for a PEM can be wrong in many ways
+            raise ValueError(f"Not a key: {type(error).__name__}.") from None
+        return Key(key.as_dict(private=key.is_private))
     raise ValueError("Not an RSA, an EC or an Ed25519 key.")
 
 

@@ -8,10 +8,11 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import Forbidden
 
 from app.auth.identity import current_identity, unauthorized
-from app.auth.users.models import User, normalise_email
+from app.auth.users.models import User, normalize_email
 from app.auth.users.passwords import hash_password, needs_rehash, verify_password
-from app.auth.users.throttle import count_attempt, forgive
+from app.auth.users.throttle import count_failure, make_attempt, record_login, require_allowed
 from app.database import db
+from app.database.transactions import retry_on_conflict
 
 # What a request proves itself by.
 SCHEME = "{{ 'cookie' if cookiecutter.auth == 'session' else 'bearer' }}"
@@ -19,15 +20,18 @@ SCHEME = "{{ 'cookie' if cookiecutter.auth == 'session' else 'bearer' }}"
 NEW_USER_SCOPES = "{{ 'orders:read orders:write' if cookiecutter.example else '' }}"
 
 
-def register(email: str, password: str) -> None:
+def register(email: str, password: str, address: str | None) -> None:
     """Make an account; where there is one already, do as if, in the same time.
 
     Raises `Forbidden` unless `REGISTRATION_OPEN`.
     """
     if not current_app.config["REGISTRATION_OPEN"]:
         raise Forbidden("Registration is closed.")
-    if not create_user(email, password, NEW_USER_SCOPES):
+    user = create_user(email, password, NEW_USER_SCOPES)
+    if user is None:
         current_app.logger.info("an account that there is was registered again")
+    # Under nobody's name where there is one already: the address proves nothing then.
+    record_login(make_attempt(user.email if user else "", address), {})
 
 
 def create_user(email: str, password: str, scopes: str) -> User | None:
@@ -38,33 +42,42 @@ def create_user(email: str, password: str, scopes: str) -> User | None:
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
+        if find_user(email) is None:  # refused for another reason
+            raise
         return None
     return user
 
 
 def find_user(email: str) -> User | None:
     """Return whose e-mail address it is."""
-    return db.session.scalar(select(User).where(User.email == normalise_email(email)))
+    return db.session.scalar(select(User).where(User.email == normalize_email(email)))
 
 
 def check_credentials(email: str, password: str, address: str | None) -> User:
-    """Return whose e-mail address and password they are.
+    """Return the user with this e-mail address and password, who logs in from `address`.
 
-    Raises `Unauthorized` where they are nobody's, and `TooManyRequests` after too many of that.
+    Raises `Unauthorized` without one, and `TooManyRequests` after too many failures.
     """
-    email = normalise_email(email)
-    count_attempt(email, address or "")
+    attempt = make_attempt(normalize_email(email), address)
+    require_allowed(attempt)
     user = find_user(email)
-    # The hash takes its time: it is not to be told, nor a connection held, meanwhile.
+    # Hashing takes long: no connection is held meanwhile.
     db.session.commit()
-    is_right = verify_password(password, user and user.password_hash)
-    if not (user and is_right and user.is_active):
+    if not verify_password(password, user and user.password_hash) or not (user and user.is_active):
+        count_failure(attempt)
         raise unauthorized(SCHEME, "The e-mail address or the password is wrong.")
-    forgive(email, address or "")
+    # Once more: of guesses made at once, the right one may come after too many others.
+    record_login(attempt, require_allowed(attempt))
     if needs_rehash(user.password_hash):
-        user.password_hash = hash_password(password)
-    db.session.commit()
+        store_password_hash(user, hash_password(password))
     return user
+
+
+@retry_on_conflict
+def store_password_hash(user: User, password_hash: str) -> None:
+    """Replace the user's hash by one of today's parameters."""
+    user.password_hash = password_hash
+    db.session.commit()
 
 
 def current_user_id() -> uuid.UUID | None:

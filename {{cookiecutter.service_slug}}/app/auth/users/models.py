@@ -9,11 +9,17 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.database import db
 from app.database.base import UtcDateTime, now
+from app.database.{{ cookiecutter.database }} import exact_string
 
 
-def normalise_email(email: str) -> str:
-    """Return `email` as it is kept and compared: however it is written, it is one account."""
-    return unicodedata.normalize("NFKC", email.strip()).casefold()
+def normalize_email(email: str) -> str:
+    """Return the one form of an e-mail address that is stored, looked up and counted.
+
+    Composed (NFC), the domain case-folded, the local part in lower case: no provider in use tells
+    mailboxes apart by case. Other characters stay apart, because they name other mailboxes.
+    """
+    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    return unicodedata.normalize("NFC", local.lower() + at + domain.casefold())
 
 
 class User(db.Model):  # type: ignore[name-defined, misc]
@@ -22,23 +28,23 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     __tablename__ = "users"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    email: Mapped[str] = mapped_column(String(254), unique=True)
+    email: Mapped[str] = mapped_column(exact_string(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     scopes: Mapped[str] = mapped_column(String(255), default="")
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
 
     @validates("email")
-    def normalise(self, _: str, email: str) -> str:
-        return normalise_email(email)
+    def normalize(self, _: str, email: str) -> str:
+        return normalize_email(email)
 
 
 class LoginAttempts(db.Model):  # type: ignore[name-defined, misc]
-    """How often a login failed of late; of an account, or from an address."""
+    """A count of failed logins; or, with none, that an account has logged in from a network."""
 
     __tablename__ = "login_attempts"
 
-    # A hash: whose attempts they are is nobody's business.
+    # A hash of what is counted: it names neither accounts nor addresses.
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     attempts: Mapped[int]
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,5 +1,6 @@
 """Passwords, kept as argon2id hashes (RFC 9106)."""
 
+import unicodedata
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -16,18 +17,28 @@ def decoy() -> str:
     return hasher.hash("nobody's")
 
 
+def normalize_password(password: str) -> str:
+    """Return the password in one form, whatever keyboard it is typed on (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def hash_password(password: str) -> str:
-    """Return what is kept of a password."""
-    return hasher.hash(password)
+    """Return the hash that is stored of a password."""
+    return hasher.hash(normalize_password(password))
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
-    """Tell whether the password is the one kept; it takes as long where None is."""
+    """Return whether the hash is that of the password; None takes as long as a hash."""
+    # As typed, too: passwords of services made by 0.1.0 were hashed without a normal form.
+    forms = dict.fromkeys((normalize_password(password), password))
+    return any(is_match(form, password_hash or decoy()) for form in forms) and bool(password_hash)
+
+
+def is_match(password: str, password_hash: str) -> bool:
     try:
-        hasher.verify(password_hash or decoy(), password)
+        return hasher.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
-    return password_hash is not None
 
 
 def needs_rehash(password_hash: str) -> bool:

@@ -1,6 +1,8 @@
 """Accounts over HTTP."""
 
-from app.auth.blueprint import Blueprint
+from flask import request
+
+from app.api import Blueprint
 from app.auth.users import accounts
 from app.auth.users.models import User
 from app.auth.users.schemas import RegistrationSchema, UserSchema
@@ -8,7 +10,7 @@ from app.auth.users.schemas import RegistrationSchema, UserSchema
 users = Blueprint("users", __name__, url_prefix="/auth", description="Have an account")
 
 
-@users.post("/register")
+@users.post("/register", public=True)
 @users.arguments(RegistrationSchema)
 @users.response(201, RegistrationSchema)
 @users.alt_response(403, "FORBIDDEN")
@@ -17,12 +19,11 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 
     The answer is the same where the e-mail address has one already; that one stays as it is.
     """
-    accounts.register(**credentials)
+    accounts.register(**credentials, address=request.remote_addr)
     return credentials
 
 
 @users.get("/me")
-@users.requires()
 @users.response(200, UserSchema)
 def me() -> User:
     """Who one is"""

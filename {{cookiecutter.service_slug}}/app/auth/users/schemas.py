@@ -6,13 +6,17 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from app.auth.users.models import normalise_email
+from app.auth.users.models import normalize_email
+from app.auth.users.passwords import normalize_password
 
 # NIST SP 800-63B: long, and nothing else asked for.
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256
 # RFC 5321, section 4.5.3.1
 MAX_EMAIL = 254
+
+# How OpenAPI describes what `is_text` takes; a surrogate is no character to it.
+TEXT = r"^[^\u0000]*$"
 
 
 def is_text(value: str) -> None:
@@ -27,13 +31,17 @@ class CredentialsSchema(Schema):
     email = fields.String(
         required=True,
         validate=[Length(1, MAX_EMAIL), is_text],
-        metadata={"example": "ada@example.com"},
+        metadata={"pattern": TEXT, "example": "ada@example.com"},
     )
     password = fields.String(
         required=True,
         load_only=True,
         validate=[Length(1, MAX_PASSWORD), is_text],
-        metadata={"format": "password", "example": "correct horse battery staple"},
+        metadata={
+            "format": "password",
+            "pattern": TEXT,
+            "example": "correct horse battery staple",
+        },
     )
 
 
@@ -43,20 +51,24 @@ class RegistrationSchema(Schema):
     email = fields.Email(
         required=True,
         validate=[Length(max=MAX_EMAIL), is_text],
-        metadata={"example": "ada@example.com"},
+        metadata={"pattern": TEXT, "example": "ada@example.com"},
     )
     password = fields.String(
         required=True,
         load_only=True,
         validate=[Length(MIN_PASSWORD, MAX_PASSWORD), is_text],
-        metadata={"format": "password", "example": "correct horse battery staple"},
+        metadata={
+            "format": "password",
+            "pattern": TEXT,
+            "example": "correct horse battery staple",
+        },
     )
 
     @validates_schema
     def refuse_the_obvious(self, credentials: dict[str, Any], **kwargs: Any) -> None:
         """Refuse what is guessed first: the address itself, or a few characters repeated."""
-        password = credentials["password"].casefold()
-        email = normalise_email(credentials["email"])
+        password = normalize_password(credentials["password"]).casefold()
+        email = normalize_email(credentials["email"])
         if len(email) > MAX_EMAIL:
             raise ValidationError("Is too long.", "email")
         if password in email or email in password or len(set(password)) < 5:

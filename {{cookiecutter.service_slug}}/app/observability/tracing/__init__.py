@@ -13,6 +13,8 @@ from app.observability.tracing.requests import RequestSpans, record_exception
 
 __all__ = ["get_tracer", "init_tracing", "stop_tracing"]
 
+annotators.append(annotate)
+
 
 def init_tracing(app: Flask) -> None:
     """Trace the requests of the application, and what they ask of others."""
@@ -21,8 +23,6 @@ def init_tracing(app: Flask) -> None:
     on_open(app, spans.open)
     on_close(app, spans.close)
     got_request_exception.connect(record_exception, app)
-    if annotate not in annotators:
-        annotators.append(annotate)
     {% if cookiecutter.database != "none" %}
     trace_statements()
     {% endif %}

@@ -8,7 +8,10 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections.abc import Sequence
+from random import random
+from typing import Any
 
 from flask import Flask
 from opentelemetry import trace
@@ -17,7 +20,14 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 from prometheus_client import Counter
 
 from app.observability.tracing.propagation import AllowedBaggage, standard_propagator
@@ -43,10 +53,10 @@ def init_provider(app: Flask) -> None:
         "service.version": read_version()["version"],
         "deployment.environment.name": app.config["ENVIRONMENT"],
     }
-    sampler = choose_sampler(app)
-    _bound = sampler.bound if sampler else None
+    if "OTEL_TRACES_SAMPLER" not in os.environ:
+        _bound = TraceIdRatioBased(sample_ratio(app)).bound
     provider = TracerProvider(
-        sampler=sampler and ParentBased(sampler),
+        sampler=choose_sampler(app),
         id_generator=_ids,
         resource=Resource.create(built).merge(OTELResourceDetector().detect()),
         shutdown_on_exit=False,
@@ -67,12 +77,45 @@ def is_exporting() -> bool:
     return os.environ.get("OTEL_TRACES_EXPORTER") != "none" and any(map(os.environ.get, named))
 
 
-def choose_sampler(app: Flask) -> TraceIdRatioBased | None:
-    """Return what samples new traces; None where OTEL_TRACES_SAMPLER says which."""
+def sample_ratio(app: Flask) -> float:
+    """Return the share of new traces to sample: none where nobody would see them."""
+    ratio: float = app.config["TRACES_SAMPLE_RATIO"]
+    return ratio if is_exporting() or app.testing else 0.0
+
+
+def choose_sampler(app: Flask) -> Sampler | None:
+    """Return what samples the requests; None where OTEL_TRACES_SAMPLER names it."""
     if "OTEL_TRACES_SAMPLER" in os.environ:
         return None
-    is_seen = is_exporting() or app.testing
-    return TraceIdRatioBased(app.config["TRACES_SAMPLE_RATIO"] if is_seen else 0)
+    ratio = sample_ratio(app)
+    callers = CallerSampler(app.config["TRACES_PARENT_LIMIT"], ratio)
+    return ParentBased(TraceIdRatioBased(ratio), remote_parent_sampled=callers)
+
+
+class CallerSampler(Sampler):
+    """Sampler that follows callers who sample, up to `limit` a second, and samples `ratio` of the rest.
+
+    Anybody can send a sampled traceparent and choose its trace id; neither decides beyond the limit.
+    """
+
+    def __init__(self, limit: int, ratio: float) -> None:
+        self.limit, self.ratio = limit, ratio
+        self.second, self.followed = 0, 0
+
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        sampler = ALWAYS_ON if self.follows() or random() < self.ratio else ALWAYS_OFF
+        return sampler.should_sample(*args, **kwargs)
+
+    def follows(self) -> bool:
+        """Count a request; return whether it is within the limit."""
+        second = int(time.monotonic())
+        if second != self.second:
+            self.second, self.followed = second, 0
+        self.followed += 1
+        return self.followed <= self.limit
+
+    def get_description(self) -> str:
+        return f"CallerSampler{{{self.limit},{self.ratio}}}"
 
 
 class TraceIds(RandomIdGenerator):

@@ -1,5 +1,7 @@
 """The span of each request, as OpenTelemetry's semantic conventions for HTTP servers have it."""
 
+import contextlib
+import re
 from random import getrandbits
 from typing import Any
 
@@ -25,6 +27,7 @@ from app.observability.tracing.provider import get_tracer, may_sample, start_tra
 SPAN = "app.span"
 NO_PARENT = Context()
 UNSAMPLED = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
+is_port = re.compile(r"[0-9]{1,5}").fullmatch
 
 
 class RequestSpans:
@@ -65,20 +68,23 @@ class RequestSpans:
             return
         span, token = context.environ.pop(SPAN)
         detach(token)
-        if span.get_span_context().trace_flags.sampled:
-            exemplars.keep(context)
-        if span.is_recording():
-            span.update_name(f"{context.method} {context.route}".rstrip())
-            span.set_attributes(describe(context))
-            if context.status >= 500:
-                span.set_attribute("error.type", str(context.status))
-                span.set_status(StatusCode.ERROR)
-        span.end()
+        try:
+            if span.get_span_context().trace_flags.sampled:
+                exemplars.keep(context)
+            if span.is_recording():
+                span.update_name(f"{context.method} {context.route}".rstrip())
+                span.set_attributes(describe(context))
+                if context.status >= 500:
+                    span.set_attribute("error.type", str(context.status))
+                    span.set_status(StatusCode.ERROR)
+        finally:
+            span.end()
 
 
 def describe(context: RequestContext) -> dict[str, Any]:
     """Return the attributes of a request's span; its query may hold secrets, and is left out."""
     environ = context.environ
+    port = environ["SERVER_PORT"]
     attributes = {
         "http.request.method": context.method,
         "http.route": context.route,
@@ -87,7 +93,8 @@ def describe(context: RequestContext) -> dict[str, Any]:
         "url.scheme": environ["wsgi.url_scheme"],
         "url.path": context.path,
         "server.address": environ["SERVER_NAME"],
-        "server.port": int(environ["SERVER_PORT"]),
+        # A proxy's X-Forwarded-Host may have put anything there.
+        "server.port": int(port) if is_port(port) else "",
         "client.address": environ.get("REMOTE_ADDR", ""),
         "network.protocol.version": environ["SERVER_PROTOCOL"].partition("/")[2],
         "user_agent.original": environ.get("HTTP_USER_AGENT", ""),
@@ -100,4 +107,5 @@ def describe(context: RequestContext) -> dict[str, Any]:
 
 def record_exception(_: Flask, exception: BaseException, **__: Any) -> None:
     """Keep what a request failed with in its span."""
-    trace.get_current_span().record_exception(exception)
+    with contextlib.suppress(Exception):  # an exception whose own __str__ raises
+        trace.get_current_span().record_exception(exception)

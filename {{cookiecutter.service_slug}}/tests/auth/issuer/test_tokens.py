@@ -1,20 +1,24 @@
 """From a login to its end: refreshed, copied, revoked, signed with new keys."""
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.api import Blueprint
+from app.auth.identity import current_identity
 from app.auth.issuer.models import TokenFamily
 from app.auth.tokens.keys import read_keys
 from app.config import ConfigError, load_config
@@ -22,6 +26,10 @@ from app.database import db
 from app.database.base import now
 from app.observability.logging import redact
 
+PUBLIC_PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 
@@ -163,6 +171,36 @@ def test_a_revocation_elsewhere_holds_once_the_database_is_asked(
     assert ask(client, token).status_code == 401
 
 
+def test_a_database_that_is_away_holds_up_one_request_and_no_other(
+    app: Flask, log_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = log_in()["access_token"]
+    revocations = app.extensions["revocations"]
+    queries = []
+
+    def hang() -> NoReturn:
+        queries.append(1)
+        time.sleep(1)
+        raise OperationalError("SELECT", {}, Exception("timed out"))
+
+    monkeypatch.setattr(revocations, "load", hang)
+    monkeypatch.setattr(revocations, "loaded_at", float("-inf"))
+
+    def timed(_: int) -> tuple[int, float]:
+        started = time.perf_counter()
+        return ask(app.test_client(), token).status_code, time.perf_counter() - started
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(timed, range(12)))
+    assert {status for status, _ in asked} == {503}
+    assert sorted(taken for _, taken in asked)[-2] < 0.8
+    assert len(queries) == 1
+    monkeypatch.undo()
+    assert ask(app.test_client(), token).status_code == 503  # the failure is remembered
+    monkeypatch.setattr(revocations, "failed_at", float("-inf"))
+    assert ask(app.test_client(), token).status_code == 200
+
+
 def test_a_revocation_is_not_remembered_for_longer_than_a_token_lives(
     client: FlaskClient, log_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,12 +208,12 @@ def test_a_revocation_is_not_remembered_for_longer_than_a_token_lives(
     assert ask(client, token, "POST", "/auth/logout").status_code == 204
     revocations = client.application.extensions["revocations"]
     with client.application.app_context():
-        revocations.read()
+        revocations.load()
         assert len(revocations.revoked) == 1
         long_ago = now() - revocations.window - timedelta(seconds=1)
         db.session.execute(update(TokenFamily).values(revoked_at=long_ago))
         db.session.commit()
-        revocations.read()
+        revocations.load()
     assert revocations.revoked == frozenset()
 
 
@@ -249,8 +287,61 @@ def test_keys_that_will_not_do_are_named_at_the_start(
     assert "\n" not in str(refusal.value)
 
 
+FAULTS = {
+    "REFRESH_TOKEN_LIFETIME": ["1000000000000", "0", "-1", "1e3"],
+    "ACCESS_TOKEN_LIFETIME": ["1000000000000", "0"],
+    "REVOCATION_DELAY": ["nan", "inf", "-1"],
+    "JWT_ISSUER": [""],
+    "JWT_AUDIENCE": [""],
+    "JWT_KEYS": [PUBLIC_PEM],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in FAULTS.items() for value in values]
+)
+def test_a_setting_that_cannot_work_is_named_at_the_start(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name) as refusal:
+        load_config("testing")
+    assert "\n" not in str(refusal.value)
+
+
+def test_production_requires_what_refresh_tokens_are_signed_with(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in production.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SECRET_KEY")
+    with pytest.raises(ConfigError, match="SECRET_KEY"):
+        load_config("production")
+
+
 def test_a_token_is_told_to_no_log(log_in: Callable[..., Any]) -> None:
     tokens = log_in()
     for name in ("access_token", "refresh_token"):
         assert tokens[name] not in redact(f"sent {name}={tokens[name]}")
     assert tokens["access_token"] not in redact(f"Authorization: Bearer {tokens['access_token']}")
+
+
+def test_a_public_view_learns_who_calls_it(
+    app: Flask, log_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = Blueprint("things", __name__, public=True)
+
+    @things.get("/things")
+    def asks() -> dict[str, str]:
+        identity = current_identity()
+        return {"subject": identity.subject if identity else ""}
+
+    token = log_in()["access_token"]
+    monkeypatch.setattr("app.RESOURCES", [things])
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = app.config["SQLALCHEMY_DATABASE_URI"]
+    open_app = create_app(config)
+    subject = jwt.decode(token, options={"verify_signature": False})["sub"]
+    assert ask(open_app.test_client(), token, path="/things").get_json() == {"subject": subject}
+    with open_app.app_context():
+        db.engine.dispose()

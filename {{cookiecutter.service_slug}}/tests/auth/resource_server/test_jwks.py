@@ -4,26 +4,23 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NoReturn
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask.testing import FlaskClient
 
 from app import create_app
 from app.auth.resource_server import jwks
-from app.auth.tokens.keys import Key, read_pem
+from app.auth.tokens import keys
+from app.auth.tokens.keys import Key
 from app.config import ConfigError, load_config
 
 
 def make_key(kid: str) -> Key:
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
-    return Key({**read_pem(pem), "kid": kid})
+    return Key({**keys.make_key("ES256").jwk, "kid": kid})
 
 
 class Issuer(ThreadingHTTPServer):
@@ -145,7 +142,36 @@ def test_the_last_good_keys_count_while_the_issuer_is_down(
 
 def test_without_any_keys_nobody_is_let_in(service: FlaskClient, issuer: Issuer) -> None:
     issuer.body = b"no"
-    assert ask(service, issuer.make_token()) == 401
+    assert ask(service, issuer.make_token()) == 503
+
+
+def test_an_issuer_that_hangs_holds_up_one_request_and_no_other(
+    service: FlaskClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_: str) -> NoReturn:
+        time.sleep(1)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(jwks, "fetch", hang)
+    token = issuer.make_token()
+
+    def timed(_: int) -> tuple[int, float]:
+        started = time.perf_counter()
+        return ask(service.application.test_client(), token), time.perf_counter() - started
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(timed, range(8)))
+    assert {status for status, _ in asked} == {503}
+    assert sorted(taken for _, taken in asked)[-2] < 0.8
+
+
+def test_keys_of_an_issuer_that_publishes_key_ops_sign_are_taken(
+    service: FlaskClient, issuer: Issuer
+) -> None:
+    """As issuers of version 0.1.0 do, for the halves of their pairs."""
+    published = {**issuer.keys[0].public(), "key_ops": ["sign"]}
+    issuer.body = json.dumps({"keys": [published]}).encode()
+    assert ask(service, issuer.make_token()) == 200
 
 
 def test_a_shared_secret_is_never_published(service: FlaskClient, issuer: Issuer) -> None:
@@ -164,6 +190,24 @@ def test_production_takes_keys_over_https_alone(
         load_config("production")
     monkeypatch.setenv("JWKS_URL", "https://issuer.example")
     load_config("production")
+
+
+@pytest.mark.parametrize("url", ["https://", "issuer.example", "http://[", "https://a:port/"])
+def test_a_url_that_is_none_is_named_at_the_start(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWKS_URL", url)
+    with pytest.raises(ConfigError, match="JWKS_URL"):
+        load_config("testing")
+
+
+def test_production_needs_no_secret_that_nothing_reads(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in production.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    assert load_config("production").SECRET_KEY is None
 
 
 def test_a_token_to_try_with_is_made_where_the_key_is_at_hand() -> None:

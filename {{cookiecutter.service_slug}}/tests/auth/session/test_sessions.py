@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.api import Blueprint
+from app.auth.identity import current_identity
 from app.auth.session.models import LoginSession
-from app.config import load_config
+from app.auth.users.accounts import find_user
+from app.auth.users.models import User
+from app.config import ConfigError, load_config
 from app.database import db
 from app.database.base import now
 
@@ -112,6 +116,38 @@ def test_logging_out_everywhere_ends_them_all(log_in: Callable[[], FlaskClient])
     assert {me(browser) for browser in browsers} == {401}
 
 
+def test_what_a_failing_view_had_half_done_is_undone(
+    app: Flask, log_in: Callable[[], FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = Blueprint("things", __name__, public=True)
+
+    @things.post("/half")
+    def half() -> NoReturn:
+        db.session.add(User(email="half@example.com", password_hash="x", scopes=""))
+        db.session.flush()
+        assert current_identity() is not None
+        abort(409)
+
+    monkeypatch.setattr("app.RESOURCES", [things])
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = app.config["SQLALCHEMY_DATABASE_URI"]
+    open_app = create_app(config)
+    browser = log_in()
+    move(app, seen_at=timedelta(minutes=-5))
+    other = open_app.test_client()
+    other.environ_base = browser.environ_base
+    cookie = browser.get_cookie("session")
+    assert cookie is not None
+    other.set_cookie("session", cookie.value)
+    assert other.post("/half").status_code == 409
+    with app.app_context():
+        assert find_user("half@example.com") is None
+        seen_at = db.session.scalars(select(LoginSession.seen_at)).one()
+        assert now() - seen_at < timedelta(minutes=1)
+    with open_app.app_context():
+        db.engine.dispose()
+
+
 def test_a_login_that_is_not_used_ends(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     browser = log_in()
     move(app, seen_at=timedelta(minutes=-29))
@@ -154,7 +190,15 @@ def test_it_is_another_for_each_login_and_can_be_had_again(
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost.evil.example"]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://[",
+        "http://[::1",
+        "//",
+    ],
 )
 def test_no_other_site_logs_a_browser_in(client: FlaskClient, origin: str) -> None:
     client.post("/auth/register", json=ADA)
@@ -167,6 +211,16 @@ def test_a_page_of_ours_does(client: FlaskClient) -> None:
     client.post("/auth/register", json=ADA)
     response = client.post("/auth/login", json=ADA, headers={"Origin": "http://localhost"})
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["SESSION_LIFETIME", "SESSION_IDLE_LIFETIME"])
+@pytest.mark.parametrize("value", ["1000000000000", "0", "never"])
+def test_a_lifetime_that_cannot_work_is_named_at_the_start(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        load_config("testing")
 
 
 @pytest.mark.parametrize("value", ["", "x.y.z", "eyJhIjoxfQ.abc.def", "\xff"])

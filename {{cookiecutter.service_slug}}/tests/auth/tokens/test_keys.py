@@ -1,11 +1,14 @@
 import base64
 import json
 
+import joserfc.jwt
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from joserfc.jwk import KeySet
 
-from app.auth.tokens.keys import Key, KeyRing, read_keys
+from app.auth.tokens.keys import Key, KeyRing, make_key, read_keys
 
 PRIVATE = {
     "RS256": rsa.generate_private_key(65537, 2048),
@@ -40,12 +43,29 @@ def test_a_pem_is_a_key_of_one_algorithm(algorithm: str) -> None:
     assert private.algorithm == public.algorithm == algorithm
     assert private.id == public.id
     assert (private.can_sign, public.can_sign) == (True, False)
-    assert "d" not in private.public()
+    assert private.public() == public.public()
+    assert not {"d", "p", "q", "key_ops"} & set(private.public())
 
 
 def test_a_secret_is_a_key() -> None:
     (key,) = read_keys("s" * 32)
     assert (key.algorithm, key.can_sign, key.is_secret) == ("HS256", True, True)
+    with pytest.raises(ValueError, match="no public key"):
+        key.public()
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_published_key_verifies_for_other_libraries(algorithm: str) -> None:
+    key = make_key(algorithm)
+    published = KeySet.import_key_set({"keys": [key.public()]})
+    token = jwt.encode(
+        {"sub": "ada"}, key.signing_key, algorithm=algorithm, headers={"kid": key.id}
+    )
+    decoded = joserfc.jwt.decode(token, published, algorithms=[algorithm])
+    assert decoded.claims["sub"] == "ada"
+    by_pyjwt = jwt.decode(token, jwt.PyJWK(key.public()), algorithms=[algorithm])
+    assert by_pyjwt["sub"] == "ada"
 
 
 def test_a_key_is_named_by_its_thumbprint() -> None:

@@ -24,7 +24,7 @@ OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r
 1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G
 -----END PRIVATE KEY-----"""
 )[0]
-PUBLIC_PEM = ELLIPTIC.signing_key.key.public_key().public_bytes(
+PUBLIC_PEM = ELLIPTIC.verifying_key.public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
 OTHER = read_keys("o" * 32)[0]
@@ -57,7 +57,7 @@ def sign_by_hand(header: dict[str, Any], secret: bytes, token: str) -> str:
 def with_header(**header: Any) -> str:
     """A good token with its header changed, and signed again with the right key."""
     whole = {"alg": "HS256", "kid": SECRET.id, "typ": "at+jwt", **header}
-    return sign_by_hand(whole, SECRET.signing_key.key, make())
+    return sign_by_hand(whole, SECRET.signing_key, make())
 
 
 def tampered(token: str) -> str:
@@ -120,7 +120,7 @@ BAD = {
     "no JSON": lambda: f"{encode(b'{')}.{encode(b'{')}.{encode(b'x')}",
     "nested": lambda: sign_by_hand(
         {"alg": "HS256", "kid": SECRET.id, "typ": "at+jwt"},
-        SECRET.signing_key.key,
+        SECRET.signing_key,
         f".{encode(b'[' * 3000)}.",
     ),
 }

@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -5,6 +7,7 @@ from opentelemetry import baggage, trace
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from prometheus_client import REGISTRY
 
 from app import create_app
 from app.config import load_config
@@ -80,9 +83,52 @@ def test_a_mistake_of_the_client_is_none(client: FlaskClient, spans: InMemorySpa
 
 
 def test_probes_are_not_traced(client: FlaskClient, spans: InMemorySpanExporter) -> None:
-    for path in ("/health/live", "/__version__", "/docs", "/openapi.json", "/metrics"):
+    for path in ("/health/live", "/__lbheartbeat__", "/metrics"):
         client.get(path)
     assert spans.get_finished_spans() == ()
+
+
+@pytest.mark.parametrize("port", ["abc", "\xb2", "9" * 5000, ""])
+def test_a_request_cannot_hide_behind_its_port(
+    spans: InMemorySpanExporter, caplog: pytest.LogCaptureFixture, port: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = load_config("testing")
+    config.TRUSTED_PROXIES = 1
+    client = create_app(config).test_client()
+    client.get("/metrics")
+    before = REGISTRY.get_sample_value("http_server_active_requests")
+    headers = {
+        "X-Forwarded-Host": f"shop.example:{port}",
+        "traceparent": f"00-{TRACE}-{PARENT}-01",
+    }
+    client.get("/nowhere", headers=headers)
+    (span,) = spans.get_finished_spans()
+    assert span.attributes
+    assert span.attributes["http.response.status_code"] == 404
+    assert "server.port" not in span.attributes
+    assert [record.path for record in caplog.records if record.name == "request.summary"] == [
+        "/nowhere"
+    ]
+    client.get("/metrics")
+    assert REGISTRY.get_sample_value("http_server_active_requests") == before
+
+
+def test_an_exception_that_cannot_be_told_is_a_problem_all_the_same(
+    service: Flask, spans: InMemorySpanExporter
+) -> None:
+    class UntoldError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    @service.get("/untold")
+    def untold() -> str:
+        raise UntoldError
+
+    response = service.test_client().get("/untold")
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")
+    (span,) = spans.get_finished_spans()
+    assert span.status.status_code is StatusCode.ERROR
 
 
 # https://www.w3.org/TR/trace-context/#traceparent-header

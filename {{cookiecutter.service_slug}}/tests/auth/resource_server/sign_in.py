@@ -1,0 +1,23 @@
+"""The `sign_in` fixture: clients with an access token of the issuer."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.auth.resource_server.commands import SCOPES
+
+
+@pytest.fixture
+def sign_in(app: Flask) -> Callable[..., FlaskClient]:
+    """Return a function that returns a client with a token of the subject."""
+
+    def sign_in(subject: str, scopes: str = SCOPES) -> FlaskClient:
+        command = ["tokens", "make", subject, "--scopes", scopes]
+        token = app.test_cli_runner().invoke(args=command).output.strip()
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        return client
+
+    return sign_in

@@ -1,0 +1,135 @@
+"""A route is guarded unless it is declared public."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.exceptions import Unauthorized
+
+from app import create_app
+from app.api import Blueprint
+from app.auth.identity import current_identity
+from app.config import load_config
+
+# What is no resource, and public: probes, documentation, metrics.
+PUBLIC = {
+    "api-docs.openapi_json",
+    "dockerflow.heartbeat",
+    "dockerflow.lbheartbeat",
+    "dockerflow.version",
+    "docs.page",
+    "docs.static",
+    "docs.swagger_ui",
+    "health.live",
+    "health.ready",
+    "health.startup",
+    "serve_metrics",
+    "static",
+}
+
+
+def is_declared_public(app: Flask, endpoint: str) -> bool:
+    """Whether the route, or its blueprint, says `public=True`."""
+    name, _, view = endpoint.rpartition(".")
+    blueprint = app.blueprints.get(name)
+    return isinstance(blueprint, Blueprint) and view in blueprint.public_endpoints
+
+
+def is_guarded(app: Flask, endpoint: str, method: str) -> bool:
+    """Whether a request without credentials is refused before its view is called."""
+    with app.test_request_context(method=method) as context:
+        context.request.url_rule = next(app.url_map.iter_rules(endpoint))
+        context.request.view_args = {}
+        try:
+            app.preprocess_request()
+        except Unauthorized:
+            return True
+    return False
+
+
+def unguarded(app: Flask) -> set[tuple[str, str]]:
+    """Return the routes that anybody may call though they are not declared public."""
+    return {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if rule.endpoint not in PUBLIC
+        and not is_declared_public(app, rule.endpoint)
+        and not (method == "OPTIONS" and rule.provide_automatic_options)  # type: ignore[attr-defined]
+        and not is_guarded(app, rule.endpoint, method)
+    }
+
+
+def test_every_route_is_guarded_or_public(app: Flask) -> None:
+    """For a route of your own: use app.api.Blueprint, with `public=True` if anybody may call it."""
+    assert unguarded(app) == set()
+
+
+@pytest.fixture
+def things(monkeypatch: pytest.MonkeyPatch) -> Blueprint:
+    """A resource as app/resources.py shows it."""
+    things = Blueprint("things", __name__, url_prefix="/things")
+    monkeypatch.setattr("app.RESOURCES", [things])
+    return things
+
+
+def open_client() -> FlaskClient:
+    return create_app(load_config("testing")).test_client()
+
+
+def test_a_resource_of_ones_own_is_guarded(things: Blueprint) -> None:
+    things.get("/")(lambda: {"called": True})
+    things.route("/any", methods=["GET", "POST", "OPTIONS"])(lambda: {"called": True})
+    client = open_client()
+    assert client.get("/things/").status_code == 401
+    for method in ("GET", "POST", "OPTIONS"):
+        assert client.open("/things/any", method=method).status_code == 401
+    operation = client.get("/openapi.json").get_json()["paths"]["/things/"]["get"]
+    assert operation["security"]
+    assert "401" in operation["responses"]
+
+
+def test_a_route_is_opened_by_name_and_no_other_with_it(things: Blueprint) -> None:
+    def view() -> dict[str, bool]:
+        return {"called": True}
+
+    things.get("/open", public=True)(view)
+    things.post("/open")(view)
+    client = open_client()
+    assert client.get("/things/open").get_json() == {"called": True}
+    assert client.post("/things/open").status_code == 401
+    paths = client.get("/openapi.json").get_json()["paths"]
+    assert "security" not in paths["/things/open"]["get"]
+    assert paths["/things/open"]["post"]["security"]
+
+
+def test_a_blueprint_is_opened_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = Blueprint("public", __name__, public=True)
+    public.get("/public")(lambda: {"called": True})
+    monkeypatch.setattr("app.RESOURCES", [public])
+    assert open_client().get("/public").status_code == 200
+
+
+def test_a_nested_blueprint_is_guarded(things: Blueprint) -> None:
+    child = Blueprint("child", __name__)
+    child.get("/child")(lambda: {"called": True})
+    things.register_blueprint(child)
+    assert open_client().get("/things/child").status_code == 401
+
+
+def test_a_route_without_a_guard_is_found(things: Blueprint) -> None:
+    app = create_app(load_config("testing"))
+    app.add_url_rule("/forgotten", "forgotten", lambda: "anybody")
+    assert {endpoint for endpoint, _ in unguarded(app)} == {"forgotten"}
+
+
+def test_a_public_view_ignores_credentials_unless_it_asks(things: Blueprint) -> None:
+    things.get("/ignores", public=True)(lambda: {"called": True})
+
+    @things.get("/asks", public=True)
+    def asks() -> dict[str, bool]:
+        return {"known": current_identity() is not None}
+
+    client = open_client()
+    assert client.get("/things/asks").get_json() == {"known": False}
+    bad = {"Authorization": "Bearer a.b.c"}
+    assert client.get("/things/ignores", headers=bad).status_code == 200

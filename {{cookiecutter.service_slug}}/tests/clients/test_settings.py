@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from app.config import ConfigError, load_config
+
+
+@pytest.fixture(autouse=True)
+def _no_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.config.DOTENV", Path("/nowhere/.env"))
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+@pytest.mark.parametrize(
+    "url", ["not a url", "payments.example", "ftp://payments.example", "http://"]
+)
+def test_a_payments_url_that_is_none_is_refused_at_the_start(
+    environment: str, url: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**production, "PAYMENTS_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="PAYMENTS_URL: Not a valid URL") as refusal:
+        load_config(environment)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("url", ["http://payments:8080/v1", "https://payments.example/v1"])
+def test_a_payments_url_is_taken(
+    url: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**production, "PAYMENTS_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    assert url == load_config("production").PAYMENTS_URL

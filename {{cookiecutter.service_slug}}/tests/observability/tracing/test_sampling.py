@@ -1,0 +1,70 @@
+"""Which requests are traced, and how far a caller may decide it."""
+
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+
+from app.config import ConfigError, load_config
+from app.observability.tracing import provider
+from app.observability.tracing.provider import choose_sampler
+
+SAMPLED, UNSAMPLED = TraceFlags(TraceFlags.SAMPLED), TraceFlags(0)
+# A client may choose the trace id, too: by this one, any share of traces would have it.
+LOWEST = 1 << 64
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still until it is set."""
+    clock = SimpleNamespace(now=1000.5)
+    monkeypatch.setattr(provider, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def count_traced(limit: int, ratio: float, flags: TraceFlags, requests: int = 1000) -> int:
+    """Return how many requests with a traceparent of such flags are traced."""
+    app = Flask(__name__)
+    app.config.update(TESTING=True, TRACES_SAMPLE_RATIO=ratio, TRACES_PARENT_LIMIT=limit)
+    tracer = TracerProvider(sampler=choose_sampler(app)).get_tracer("tests")
+    caller = NonRecordingSpan(SpanContext(LOWEST, 9, is_remote=True, trace_flags=flags))
+    parent = trace.set_span_in_context(caller)
+    spans = [tracer.start_span("GET", parent, SpanKind.SERVER) for _ in range(requests)]
+    return sum(span.is_recording() for span in spans)
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("limit", [0, 10])
+def test_callers_have_no_more_traced_than_the_limit(limit: int) -> None:
+    assert count_traced(limit, 0.0, SAMPLED) == limit
+
+
+@pytest.mark.usefixtures("clock")
+def test_beyond_the_limit_the_ratio_decides_whatever_the_trace_is_called() -> None:
+    assert 10 < count_traced(10, 0.1, SAMPLED) < 200
+    assert count_traced(10, 1.0, SAMPLED) == 1000
+
+
+def test_the_limit_is_for_a_second(clock: SimpleNamespace) -> None:
+    sampler = provider.CallerSampler(2, 0.0)
+    assert [sampler.follows() for _ in range(3)] == [True, True, False]
+    clock.now += 1
+    assert [sampler.follows() for _ in range(3)] == [True, True, False]
+
+
+def test_a_caller_that_does_not_sample_is_followed() -> None:
+    assert count_traced(10, 1.0, UNSAMPLED) == 0
+
+
+def test_opentelemetrys_own_sampler_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
+    assert count_traced(0, 0.0, SAMPLED) == 1000
+
+
+def test_a_limit_below_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACES_PARENT_LIMIT", "-1")
+    with pytest.raises(ConfigError, match="TRACES_PARENT_LIMIT"):
+        load_config("testing")
