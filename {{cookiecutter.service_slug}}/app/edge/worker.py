@@ -25,7 +25,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.context import get_context
-from app.edge.limits import network
+from app.edge.limits import client_network
 from app.errors import PROBLEM_JSON
 from app.health.shutdown import is_shutting_down
 
@@ -67,7 +67,7 @@ class Connection(TConn):  # type: ignore[misc]
     def __init__(self, worker: "Worker", sock: socket.socket, peer: Any, server: Any) -> None:
         super().__init__(worker.cfg, sock, peer, server)
         self.worker = worker
-        self.network = network(peer[0])
+        self.network = client_network(peer[0])
         self.start()
 
     def start(self) -> None:
