@@ -6,7 +6,7 @@ import pytest
 
 from tests import harness, servers, slow_clients
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 @pytest.mark.parametrize("front", ["bare", "nginx"])
