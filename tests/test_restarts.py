@@ -13,7 +13,7 @@ import pytest
 
 from tests import harness, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 RESTARTS = 10
 RATE = 50
