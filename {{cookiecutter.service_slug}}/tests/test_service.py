@@ -252,7 +252,7 @@ def test_a_session_is_kept_in_a_cookie(remembering: Flask) -> None:
 
 def test_a_session_that_is_forged_is_empty(remembering: Flask) -> None:
     client = remembering.test_client()
-    client.set_cookie(remembering.config["SESSION_COOKIE_NAME"], "forged")
+    client.set_cookie("session", "forged")
     assert client.get("/recall").get_json() == {}
 
 
