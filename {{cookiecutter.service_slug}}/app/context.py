@@ -1,6 +1,6 @@
 """The record of the request being served: opened and closed here, and read wherever it is served.
 
-Logs, metrics and traces are made of it by request hooks; other code reads it from `current_context`.
+Request hooks log and measure each request by it; other code reads it from `current_context`.
 """
 
 import logging

@@ -1,10 +1,9 @@
 import json
 
 import pytest
-from flask import Flask
+from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
 from app import create_app
 from app.api import Blueprint
@@ -51,7 +50,7 @@ def test_every_challenge_is_kept(service: Flask) -> None:
 
     @service.get("/guarded")
     def guarded() -> str:
-        raise Unauthorized(www_authenticate=challenges)
+        abort(401, www_authenticate=challenges)
 
     response = service.test_client().get("/guarded")
     assert response.status_code == 401

@@ -252,7 +252,7 @@ def test_a_session_is_kept_in_a_cookie(remembering: Flask) -> None:
 
 def test_a_session_that_is_forged_is_empty(remembering: Flask) -> None:
     client = remembering.test_client()
-    client.set_cookie(remembering.config["SESSION_COOKIE_NAME"], "forged")
+    client.set_cookie("session", "forged")
     assert client.get("/recall").get_json() == {}
 
 
@@ -268,7 +268,6 @@ def test_who_uses_no_session_gets_none(remembering: Flask, monkeypatch: pytest.M
     remembering.after_request_funcs.clear()  # an extension may look at the session
     headers = remembering.test_client().get("/nowhere").headers
     assert "Set-Cookie" not in headers
-    assert "Cookie" not in headers.get("Vary", "")
 
 
 def test_without_a_secret_key_it_is_said_that_there_is_none(remembering: Flask) -> None:

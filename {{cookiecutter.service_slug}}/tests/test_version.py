@@ -7,12 +7,12 @@ from app import version
 
 # No user, no password, no token: /__version__ is public.
 SOURCES = {
-    "https://github.com/org/name": "https://github.com/org/name",
-    "https://token@github.com/org/name": "https://github.com/org/name",
-    "https://user:pass@word@gitlab.example:8443/org/name.git": "https://gitlab.example:8443/org/name.git",
+    "https://host.example/org/name": "https://host.example/org/name",
+    "https://token@host.example/org/name": "https://host.example/org/name",
+    "https://user:pass@word@host.example:8443/org/name.git": "https://host.example:8443/org/name.git",
     "https://token@host": "https://host",
-    "ssh://git@github.com/org/name": "ssh://github.com/org/name",
-    "git@github.com:org/name.git": "git@github.com:org/name.git",
+    "ssh://git@host.example/org/name": "ssh://host.example/org/name",
+    "git@host.example:org/name.git": "git@host.example:org/name.git",
     "": "",
 }
 

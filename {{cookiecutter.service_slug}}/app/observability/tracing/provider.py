@@ -115,7 +115,7 @@ class CallerSampler(Sampler):
         return self.followed <= self.limit
 
     def get_description(self) -> str:
-        return f"CallerSampler{{{self.limit},{self.ratio}}}"
+        return f"CallerSampler({self.limit}, {self.ratio})"
 
 
 class TraceIds(RandomIdGenerator):
