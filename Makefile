@@ -59,6 +59,7 @@ bench: .venv/dev  ## Measure what benchmarks/README.md states
 	@$(BIN)/python -m benchmarks.listing
 	@$(BIN)/python -m benchmarks.observability
 	@$(BIN)/python -m benchmarks.identity
+	@$(BIN)/python -m benchmarks.slow_clients
 
 # A virtual environment from a bare Python, with uv in it if there is none.
 .venv/uv:

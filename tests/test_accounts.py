@@ -8,7 +8,7 @@ import sqlalchemy
 
 from tests import harness, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 INSERT = sqlalchemy.text(

@@ -10,7 +10,7 @@ import sqlalchemy
 from tests import servers
 from tests.test_databases import flask, server_url, write_service
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 # https://docs.sqlalchemy.org/en/21/core/type_basics.html: the generic types, those of SQL, and the service's own.
 GENERIC = """

@@ -11,7 +11,7 @@ import pytest
 
 from tests import contract, harness, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 CASES = int(os.environ.get("CASES", "500"))
 

@@ -23,7 +23,7 @@ import sqlalchemy
 from tests import contract, harness, servers
 from tests.test_services import DATABASE_URLS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 def server_url(database: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from tests import harness, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 # Each legal; none is what the tests count on.
 SETTINGS = {

@@ -50,7 +50,7 @@ def test_updates_say_none(service, command):
     assert TOKEN not in result.stdout + result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.skipif(not (BUILD and RUN), reason="IMAGE_BUILD and IMAGE_RUN do not say how images are built")
 def test_none_is_in_the_image(service):
     tag = "template-test-tokens"
