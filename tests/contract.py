@@ -20,6 +20,8 @@ ORDER = {"currency": "EUR", "items": [{"sku": "TEA-100", "quantity": 2, "unit_pr
 
 
 ACCOUNT = {"email": "tester@example.com", "password": "correct horse battery staple"}
+# Whose every login may end.
+LEAVER = {**ACCOUNT, "email": "leaver@example.com"}
 
 # Runs a `flask` command of the service, with more of an environment; returns what it prints.
 Flask = Callable[[list[str], dict[str, str]], str]

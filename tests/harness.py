@@ -332,14 +332,22 @@ def render_file(name: str, answers: Answers) -> bytes | None:
     return _factor(name, frozenset((prompt, answers[prompt]) for prompt in prompts_of(name)))
 
 
+@functools.cache
+def reads_text(name: str) -> bool:
+    """Whether a file says anything that is answered in words."""
+    source = _sources()[name]
+    read = variables(source) if isinstance(source, str) else set()
+    return any(variable not in choices() and not variable.startswith("_") for variable in read)
+
+
 def render(answers: Answers) -> dict[str, bytes]:
     """The service that `answers` make."""
-    if answers.keys() <= choices().keys():
-        whole = default(**answers)
-        rendered = ((name, render_file(name, whole)) for name in template_files())
-    else:
-        values = context(answers)
-        rendered = ((name, _render_file(name, values)) for name in template_files())
+    whole = default(**answers)
+    values = None if answers.keys() <= choices().keys() else context(answers)
+    rendered = (
+        (name, _render_file(name, values) if values and reads_text(name) else render_file(name, whole))
+        for name in template_files()
+    )
     return {name: content for name, content in rendered if content is not None}
 
 

@@ -21,8 +21,8 @@ VARIANTS = {
     "resource server": {"database": "none"},
 }
 
-# A schema cannot say which ETag is current, so a well-formed one may be refused with 412. RFC 6585
-# has 428 for a missing If-Match.
+# A schema cannot say which ETag is current, so a well-formed one may be refused with 412, as is one
+# that is not well-formed. RFC 6585 has 428 for a missing If-Match.
 CONFIG = """
 [checks.missing_required_header]
 expected-statuses = [400, 401, 403, 404, 406, 415, 422, 428]
@@ -32,6 +32,9 @@ include-path = "/orders/{order_id}"
 
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 429]
+
+[operations.checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429]
 """
 
 
@@ -45,6 +48,7 @@ def test_a_service_keeps_its_contract(variant, record_property, tmp_path):
     settings = {"RATE_LIMIT": "0", "TRUSTED_PROXIES": "1", "ACCESS_TOKEN_LIFETIME": "86400"}
     with servers.serving(folder, tmp_path / "log", **settings) as server:
         url = f"http://127.0.0.1:{server.port}"
+        server.sign_in(contract.LEAVER)
         proof = server.sign_in()
         paths = server.ask("GET", "/openapi.json").json["paths"]
         operations = sum(len(path.keys() - {"parameters"}) for path in paths.values())

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import flask_smorest
 from flask import Flask, Request, json
 from flask_smorest import abort
-from flask_smorest.etag import IF_MATCH_HEADER, IF_NONE_MATCH_HEADER
+from flask_smorest.etag import IF_MATCH_HEADER
 from flask_smorest.exceptions import NotModified
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Length, Regexp
@@ -130,8 +130,7 @@ class Api(flask_smorest.Api):
 
     def init_app(self, app: Flask, **kwargs: Any) -> None:
         app.request_class = ETagRequest
-        for header in (IF_MATCH_HEADER, IF_NONE_MATCH_HEADER):
-            header["schema"] = {"type": "string", "pattern": PATTERN}
+        IF_MATCH_HEADER["schema"] = {"type": "string", "pattern": PATTERN}
         super().init_app(app, **kwargs)
 
     def handle_http_exception(self, error: Any) -> Any:

@@ -5,7 +5,7 @@ from werkzeug.datastructures import ETags
 from werkzeug.http import parse_etags
 from werkzeug.utils import cached_property
 
-# How OpenAPI describes If-Match and If-None-Match (RFC 9110, section 8.8.3).
+# How OpenAPI describes If-Match (RFC 9110, section 13.1.1).
 PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 
 # What Apache appends to the ETag of a response that it compresses (mod_deflate, mod_brotli).

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import flask_smorest
-from flask import request
+from flask import current_app, request
 
 from app.auth.identity import require
 
@@ -87,7 +87,7 @@ class GuardedBlueprint(flask_smorest.Blueprint):
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
                 require(*scopes)
-                return view(*args, **kwargs)
+                return current_app.ensure_sync(view)(*args, **kwargs)
 
             documented = self.doc(**describe({}, *scopes))(guarded)
             return cast("View", documented)
