@@ -7,7 +7,7 @@ from werkzeug.exceptions import Unauthorized
 
 from app import create_app
 from app.api import Blueprint
-from app.auth.identity import current_identity
+from app.auth.identity import Identity, current_identity
 from app.config import load_config
 
 # What is no resource, and public: probes, documentation, metrics.
@@ -120,6 +120,20 @@ def test_a_route_without_a_guard_is_found(things: Blueprint) -> None:
     app = create_app(load_config("testing"))
     app.add_url_rule("/forgotten", "forgotten", lambda: "anybody")
     assert {endpoint for endpoint, _ in unguarded(app)} == {"forgotten"}
+
+
+def test_a_coroutine_that_requires_a_scope_is_run(things: Blueprint) -> None:
+    @things.get("/later")
+    @things.response(200)
+    @things.requires("things:read")
+    async def later() -> dict[str, bool]:
+        return {"called": True}
+
+    client = open_client()
+    assert client.get("/things/later").status_code == 401
+    caller = Identity("ada", frozenset({"things:read"}))
+    client.application.extensions["authenticate"] = lambda: caller
+    assert client.get("/things/later").get_json() == {"called": True}
 
 
 def test_a_public_view_ignores_credentials_unless_it_asks(things: Blueprint) -> None:
