@@ -16,7 +16,7 @@ from app.orders import changes, checkout, service
 from app.orders.changes import OrderChangeSchema
 from app.orders.models import Order
 from app.orders.pagination import PageQuerySchema, PageSchema
-from app.orders.{{ "samples" if cookiecutter.auth == "none" else "samples_of_user" }} import commands
+from app.orders.samples import commands
 from app.orders.schemas import IdempotencySchema, OrderSchema
 
 orders = Blueprint("orders", __name__, url_prefix="/orders"{{ "" if cookiecutter.auth == "none" else ', scope="orders"' }}, description="Orders")
