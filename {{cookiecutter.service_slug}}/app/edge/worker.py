@@ -15,6 +15,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from app.context import get_context
+from app.context import PROBE_PATHS, get_context
 from app.edge.limits import client_network
 from app.errors import PROBLEM_JSON
 from app.health.shutdown import is_shutting_down
@@ -37,6 +38,12 @@ MIN_RATE = 16 * 1024
 # Seconds that a client may take to close its end after the last response (RFC 9112, 9.6), and the
 # bytes that are read from it meanwhile.
 LINGER, LINGER_BYTES = 2, 1024 * 1024
+# File descriptors kept for all but clients, such as the connections to other services.
+RESERVED_DESCRIPTORS = 32
+# How the requests begin that have threads of their own: one to ask what this service depends on, and
+# one that says meanwhile that the process is alive.
+PROBE_THREADS = 2
+PROBES = tuple(f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in PROBE_PATHS)
 
 IPV4_MAPPED = "::ffff:"
 
@@ -158,12 +165,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # Of each write, as the kernel has it: it costs nothing per request.
         self.send_timeout = struct.pack("ll", int(self.request_timeout), 0)
 
+    def init_process(self) -> None:
+        """Serve requests; slow ones take all other threads, and must not look like a dead worker."""
+        self.probe_pool = ThreadPoolExecutor(PROBE_THREADS)
+        super().init_process()
+
     def accept(self, listener: Any) -> bool:
         """Accept a connection; return whether there was one."""
         try:
             sock, peer = listener.accept()
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                # Hold fewer connections from here on; clients wait for one to be closed.
+                self.worker_connections = max(1, self.nr_conns - RESERVED_DESCRIPTORS)
+                message = "Out of file descriptors: serving at most %d connections at once."
+                self.log.warning(message, self.worker_connections)
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return False
         # A client of a dual-stack socket: known by its IPv4 address everywhere.
@@ -204,15 +221,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if conn.has_request():
             self.forget(conn)
             conn.parser.unreader.deadline = conn.deadline
-            conn.parser.unreader.unread(bytes(conn.received))
+            received = bytes(conn.received)
+            conn.parser.unreader.unread(received)
             conn.received.clear()
-            super().enqueue_req(conn)
+            pool = self.probe_pool if received.startswith(PROBES) else self.tpool
+            self.submit(pool, conn)
         elif data == b"":
             self.drop(conn)
         elif conn.end is None and len(conn.received) > BUFFER:
             self.refuse(conn, 431, "Request Header Fields Too Large")
         else:
             self.wait(conn, self.receive)
+
+    def submit(self, pool: ThreadPoolExecutor, conn: Connection) -> None:
+        """Have a thread of `pool` handle the connection; gunicorn's `enqueue_req` has but one pool."""
+        handled = pool.submit(self.handle, conn)
+        handled.add_done_callback(
+            lambda future: self.method_queue.defer(self.finish_request, conn, future)
+        )
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer a request in a thread; return whether the connection is kept for another."""
