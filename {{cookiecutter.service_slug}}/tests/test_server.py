@@ -36,6 +36,7 @@ class Server:
     ) -> None:
         environment = {**os.environ, "APP_ENV": "testing", "HOST": "127.0.0.1", "PORT": "0"}
         environment |= {"WEB_CONCURRENCY": "1", "WEB_THREADS": "1", "METRICS_PORT": "0"}
+        environment |= {"GUNICORN_CMD_ARGS": ""}  # it would override gunicorn.conf.py
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", application],

@@ -261,7 +261,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Refuse what never became a request, logged and answered with an id of its own."""
+        """Log and answer a malformed request, with a request id of its own."""
         Context().run(super().handle_error, req, client, addr, exc)
 
     def linger(self, conn: Connection) -> None:
@@ -289,7 +289,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.drop(conn)
 
     def refuse(self, conn: Connection, status: int, reason: str) -> None:
-        """Answer what has not become a request, and close the connection."""
+        """Send an error response to an incomplete request, and close the connection."""
         with contextlib.suppress(OSError):
             Context().run(util.write_error, conn.sock, status, reason, "")
         self.forget(conn)
@@ -309,13 +309,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
 
     def forget(self, conn: Connection) -> None:
-        """Wait for the client no more."""
+        """Stop waiting for the client to send."""
         if conn in self.waiting:
             self.waiting.remove(conn)
             self.poller.unregister(conn.sock)
 
     def leave(self, conn: Connection) -> None:
-        """Count the connection of an address no more."""
+        """Stop counting the connection toward its address's limit."""
         self.addresses[conn.network] -= 1
         if not self.addresses[conn.network]:
             del self.addresses[conn.network]
@@ -338,7 +338,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.drop(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Listen or not; a worker that stops takes who is queued, and refuses who comes later."""
+        """Start or stop accepting; a worker that stops accepts what is queued, then closes its sockets."""
         super().set_accept_enabled(enabled)
         if self.alive or enabled:
             return

@@ -48,7 +48,7 @@ def create_order(headers: dict[str, str], order: dict[str, Any]) -> ResponseRetu
 @orders.response(200, OrderSchema)
 @orders.alt_response(404, "NOT_FOUND")
 def get_order(order_id: uuid.UUID) -> Order:
-    """Look at an order"""
+    """Get an order"""
     return service.find_order(order_id)
 
 
