@@ -122,6 +122,26 @@ def test_a_request_has_a_deadline(server: Server) -> None:
     assert 2.5 < time.monotonic() - started < 7
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Content-Length: 99999999\r\n\r\n",
+        b"Content-Length: " + b"0" * 30 + b"9\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nffffff\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 12_000,
+    ],
+    ids=["length", "length with zeros", "large chunk", "small chunks"],
+)
+def test_a_body_takes_no_thread_by_being_announced(server: Server, sent: bytes) -> None:
+    assert server.ask(GET + sent)[0] == 408
+
+
+def test_chunks_are_framed_in_so_many_bytes(server: Server) -> None:
+    chunked = GET + b"Transfer-Encoding: chunked\r\n\r\n"
+    assert server.ask(chunked + b"1\r\nx\r\n" * 30_000)[0] == 413
+    assert server.ask(chunked + b"3e8\r\n%b\r\n" % (b"x" * 1000) * 66)[0] == 200
+
+
 def test_an_address_holds_only_so_many_connections(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(server.connect()) for _ in range(70)]
