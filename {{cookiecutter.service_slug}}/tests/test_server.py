@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -242,6 +243,21 @@ def test_it_serves_ipv6(tmp_path: Path) -> None:
         server.address = ("127.0.0.1", server.address[1])
         assert server.ask(b"get / HTTP/1.1\r\n\r\n")[0] == 400
         assert "Invalid request from ip=127.0.0.1:" in server.log.read_text()
+
+
+def test_connections_leave_files_to_open(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        server = stack.enter_context(serving(tmp_path / "log", CONNECTIONS_PER_ADDRESS="0"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.ExitStack() as held:
+            for _ in range(300):
+                held.enter_context(server.connect())
+            time.sleep(1)
+        assert server.get("/health/live")[0] == 200
+        assert "Exception in worker" not in server.log.read_text()
 
 
 def test_it_drains_before_it_stops(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import re
+import resource
 import selectors
 import socket
 import struct
@@ -37,6 +38,9 @@ MIN_RATE = 16 * 1024
 # Seconds that a client may take to close its end after the last response (RFC 9112, 9.6), and the
 # bytes that are read from it meanwhile.
 LINGER, LINGER_BYTES = 2, 1024 * 1024
+
+# Files that connections leave a worker to open for everything else, such as the database.
+SPARE_FILES = 100
 
 IPV4_MAPPED = "::ffff:"
 
@@ -155,6 +159,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Out of files, a worker could do nothing but end, with all that it serves.
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files != resource.RLIM_INFINITY:
+            most = max(files - SPARE_FILES, files // 2)
+            self.worker_connections: int = min(self.cfg.worker_connections, most)
+            self.max_keepalived: int = self.worker_connections - self.cfg.threads
         self.waiting: set[Connection] = set()
         self.addresses: Counter[str] = Counter()
         self.next_expiry = 0.0
