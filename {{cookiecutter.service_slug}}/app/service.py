@@ -9,8 +9,8 @@ from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.http import parse_cookie
 from werkzeug.routing import MapAdapter
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 

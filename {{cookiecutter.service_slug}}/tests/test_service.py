@@ -309,3 +309,9 @@ def test_spaces_in_a_cookie_cost_no_time(app: Flask) -> None:
     with app.test_request_context(headers={"Cookie": f'session;a={spaces}"; b=1'}):
         assert request.cookies["b"] == "1"
     assert time.perf_counter() - started < 0.2
+
+
+def test_cookies_of_any_bytes_are_read(app: Flask) -> None:
+    with app.test_request_context(environ_overrides={"HTTP_COOKIE": "session=\xff\xfe"}):
+        assert request.cookies["session"] == "\xff\xfe"
+        assert not session
