@@ -42,6 +42,7 @@ ATTACKS = {
     "160 silent connections": Attack(160),
     "40 clients that do not close": Attack(40, b"GET /health/live HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"),
     "40 silent bodies that are too large": Attack(40, HEAD + b"Content-Length: 99999999\r\n\r\n"),
+    "40 large chunks that never come": Attack(40, HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffff\r\n"),
 }
 
 

@@ -1,9 +1,10 @@
 """ETags of requests, as proxies pass them on."""
 
-from flask import Request
 from werkzeug.datastructures import ETags
 from werkzeug.http import parse_etags
 from werkzeug.utils import cached_property
+
+from app.service import ServiceRequest
 
 # How OpenAPI describes If-Match (RFC 9110, section 13.1.1).
 PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
@@ -12,7 +13,7 @@ PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 SUFFIXES = ("-gzip", "-br")
 
 
-class ETagRequest(Request):
+class ETagRequest(ServiceRequest):
     """A request whose If-Match and If-None-Match hold the ETags that this service sent.
 
     A proxy that compresses a response changes its ETag: nginx makes it weak, Apache appends a

@@ -165,6 +165,26 @@ def test_a_request_has_a_deadline(server: Server) -> None:
     assert 2.5 < time.monotonic() - started < 7
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Content-Length: 99999999\r\n\r\n",
+        b"Content-Length: " + b"0" * 30 + b"9\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nffffff\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 12_000,
+    ],
+    ids=["length", "length with zeros", "large chunk", "small chunks"],
+)
+def test_a_body_takes_no_thread_by_being_announced(server: Server, sent: bytes) -> None:
+    assert server.ask(GET + sent)[0] == 408
+
+
+def test_chunks_are_framed_in_so_many_bytes(server: Server) -> None:
+    chunked = GET + b"Transfer-Encoding: chunked\r\n\r\n"
+    assert server.ask(chunked + b"1\r\nx\r\n" * 30_000)[0] == 413
+    assert server.ask(chunked + b"3e8\r\n%b\r\n" % (b"x" * 1000) * 66)[0] == 200
+
+
 def test_an_address_holds_only_so_many_connections(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(server.connect()) for _ in range(70)]
@@ -265,6 +285,21 @@ def test_it_serves_ipv6(tmp_path: Path) -> None:
         server.address = ("127.0.0.1", server.address[1])
         assert server.ask(b"get / HTTP/1.1\r\n\r\n")[0] == 400
         assert "Invalid request from ip=127.0.0.1:" in server.log.read_text()
+
+
+def test_connections_leave_files_to_open(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        server = stack.enter_context(serving(tmp_path / "log", CONNECTIONS_PER_ADDRESS="0"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with contextlib.ExitStack() as held:
+            for _ in range(300):
+                held.enter_context(server.connect())
+            time.sleep(1)
+        assert server.get("/health/live")[0] == 200
+        assert "Exception in worker" not in server.log.read_text()
 
 
 def test_it_drains_before_it_stops(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -299,3 +300,17 @@ def test_the_rest_of_flask(service: Flask) -> None:
     assert done == ["before", "after"]
     with service.test_request_context("/outer/inner/view?a=1"):
         assert (request.endpoint, request.args["a"]) == ("outer.inner.view", "1")
+
+
+def test_spaces_in_a_cookie_cost_no_time(app: Flask) -> None:
+    spaces = " " * 8000
+    started = time.perf_counter()
+    with app.test_request_context(headers={"Cookie": f'session;a={spaces}"; b=1'}):
+        assert request.cookies["b"] == "1"
+    assert time.perf_counter() - started < 0.2
+
+
+def test_cookies_of_any_bytes_are_read(app: Flask) -> None:
+    with app.test_request_context(environ_overrides={"HTTP_COOKIE": "session=\xff\xfe"}):
+        assert request.cookies["session"] == "\xff\xfe"
+        assert not session

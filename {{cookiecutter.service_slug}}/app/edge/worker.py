@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import re
+import resource
 import selectors
 import socket
 import struct
@@ -30,24 +31,25 @@ from app.edge.limits import client_network
 from app.errors import PROBLEM_JSON
 from app.health.shutdown import is_shutting_down
 
-# Bytes of a head, and of a body as it is sent, that the event loop holds for one connection. A
-# thread reads the rest of a larger body.
+# Bytes of a head, of a body, and of what frames its chunks, that the event loop holds for one
+# connection. A thread reads the rest of a larger body.
 BUFFER = 64 * 1024
 # Bytes a second that a larger body must come with, once the first part of it is there.
 MIN_RATE = 16 * 1024
 # Seconds that a client may take to close its end after the last response (RFC 9112, 9.6), and the
 # bytes that are read from it meanwhile.
 LINGER, LINGER_BYTES = 2, 1024 * 1024
-# File descriptors kept for all but clients, such as the connections to other services.
-RESERVED_DESCRIPTORS = 32
 # How the requests begin that have threads of their own: one to ask what this service depends on, and
 # one that says meanwhile that the process is alive.
 PROBE_THREADS = 2
 PROBES = tuple(f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in PROBE_PATHS)
+# Files that connections leave a worker to open for everything else, such as the database.
+SPARE_FILES = 100
 
 IPV4_MAPPED = "::ffff:"
 
-content_length = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n").search
+# Digits beyond those of the largest body are left to gunicorn, zeros before the first are none.
+content_length = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{0,18})").search
 expects_continue = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n").search
 is_chunk_size = re.compile(rb"[0-9a-fA-F]+").fullmatch
 
@@ -87,6 +89,8 @@ class Connection(TConn):  # type: ignore[misc]
         # Where the request ends, or its chunks begin; None until the head is there.
         self.end: int | None = None
         self.is_chunked = False
+        # Bytes that the chunks before `position` hold.
+        self.content = 0
         # Whether a thread has to read the rest of the body.
         self.is_partial = False
 
@@ -99,28 +103,24 @@ class Connection(TConn):  # type: ignore[misc]
                 # A line that ends otherwise is refused (RFC 9112, 2.2), and no more will come.
                 return self.received.count(b"\n") != self.received.count(b"\r\n")
             self.end = self.read_head(bytes(self.received[: head_end + 2]).lower(), head_end + 4)
-        if self.is_partial:
-            return True
-        if self.is_chunked:
-            return self.has_chunks(self.end)
-        return len(self.received) >= self.end
+        return self.has_chunks() if self.is_chunked else len(self.received) >= self.end
 
     def read_head(self, head: bytes, size: int) -> int:
-        """Return where the request ends; whether its head is a valid one is gunicorn's to judge."""
+        """Return where a thread can take over; whether the head is valid is gunicorn's to judge."""
         self.position = end = size
         if b"\r\ntransfer-encoding:" in head:
             self.is_chunked = True
         elif length := content_length(head):
-            end += int(length[1])
-            self.is_partial = int(length[1]) > BUFFER
-        is_here = self.is_partial or (not self.is_chunked and len(self.received) >= end)
+            self.is_partial = int(length[1] or 0) > BUFFER
+            end += min(int(length[1] or 0), BUFFER)
+        is_here = not self.is_chunked and len(self.received) >= end
         if not is_here and expects_continue(head):
             with contextlib.suppress(OSError):
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
         return end
 
-    def has_chunks(self, start: int) -> bool:
-        """Return whether the last chunk is there, or one that gunicorn is to refuse."""
+    def has_chunks(self) -> bool:
+        """Return whether the last chunk is there, more than the buffer, or one to be refused."""
         while (line_end := self.received.find(b"\r\n", self.position)) >= 0:
             line = bytes(self.received[self.position : line_end])
             digits = line.partition(b";")[0].rstrip(b" \t")
@@ -129,16 +129,20 @@ class Connection(TConn):  # type: ignore[misc]
                 return True
             size = int(digits, 16)
             if size == 0:
-                if self.received.find(b"\r\n\r\n", line_end) >= 0:
-                    return True
-                break
+                return self.received.find(b"\r\n\r\n", line_end) >= 0
+            # What has arrived counts: anybody can announce a large chunk.
+            arrived = min(size, len(self.received) - line_end - 2)
+            self.is_partial = self.content + arrived > BUFFER
             following = line_end + 2 + size + 2
-            self.is_partial = following - start > BUFFER
             if self.is_partial or following > len(self.received):
                 return self.is_partial
+            self.content += size
             self.position = following
-        self.is_partial = len(self.received) - start > BUFFER
-        return self.is_partial
+        return False
+
+    def is_too_large(self) -> bool:
+        """Return whether chunks take more to frame than the buffer holds."""
+        return self.end is not None and len(self.received) - self.end > 2 * BUFFER
 
     def close(self, graceful: bool = False) -> None:
         """Close the connection; `graceful` when the client has a response to read first."""
@@ -159,6 +163,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Out of files, a worker could do nothing but end, with all that it serves.
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files != resource.RLIM_INFINITY:
+            most = max(files - SPARE_FILES, files // 2)
+            self.worker_connections: int = min(self.cfg.worker_connections, most)
+            self.max_keepalived: int = self.worker_connections - self.cfg.threads
         self.waiting: set[Connection] = set()
         self.addresses: Counter[str] = Counter()
         self.next_expiry = 0.0
@@ -177,7 +187,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 # Hold fewer connections from here on; clients wait for one to be closed.
-                self.worker_connections = max(1, self.nr_conns - RESERVED_DESCRIPTORS)
+                self.worker_connections = max(1, self.nr_conns * 3 // 4)
                 message = "Out of file descriptors: serving at most %d connections at once."
                 self.log.warning(message, self.worker_connections)
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
@@ -220,7 +230,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.received += data or b""
         if conn.has_request():
             self.forget(conn)
-            conn.parser.unreader.deadline = conn.deadline
+            # The rest of a larger body is due at the rate that the first part has come with, at least.
+            conn.parser.unreader.deadline = time.monotonic() + BUFFER / MIN_RATE
             received = bytes(conn.received)
             conn.parser.unreader.unread(received)
             conn.received.clear()
@@ -230,6 +241,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.drop(conn)
         elif conn.end is None and len(conn.received) > BUFFER:
             self.refuse(conn, 431, "Request Header Fields Too Large")
+        elif conn.is_too_large():
+            self.refuse(conn, 413, "Content Too Large")
         else:
             self.wait(conn, self.receive)
 
@@ -245,7 +258,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # What is left of a body must not hold the thread; and clients are to go elsewhere.
         if conn.is_partial or is_shutting_down():
             req.force_close()
-        if not conn.is_partial:  # `read_head` has seen to it
+        if conn.end is not None:  # `read_head` has seen to it
             req._expected_100_continue = False
         try:
             return bool(super().handle_request(req, conn))

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from http.client import HTTPException
 from threading import Lock
 from typing import Any
 from urllib.request import Request, urlopen
@@ -65,7 +66,8 @@ class RemoteKeys:
             fetched = [key for key in read_jwks(fetch(self.url)) if not key.is_secret]
             self.ring = KeyRing(self.known_or_new(key) for key in fetched)
             self.fetched_at = time.monotonic()
-        except (OSError, ValueError) as error:
+        # What answers may be anything: no HTTP, or JSON that is nested too deep.
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             logger.warning("could not fetch the issuer's keys from %s: %s", self.url, error)
         finally:
             self.lock.release()
@@ -77,7 +79,7 @@ class RemoteKeys:
 
 
 def fetch(url: str) -> Any:
-    """Return the JSON that is found at `url`; raises `OSError` or `ValueError`."""
+    """Return the JSON that is found at `url`; raises an error where there is none."""
     request = Request(url, headers={"Accept": "application/json"})
     with urlopen(request, timeout=TIMEOUT) as response:
         body = response.read(MAX_SIZE + 1)

@@ -92,8 +92,10 @@ class Verifier:
         if key is None or header.get("alg") != key.algorithm:
             raise InvalidToken("The token is signed with no key of its issuer.")
         typ = header.get("typ")
+        if isinstance(typ, str):  # a media type, whose prefix may be left out (RFC 9068, section 4)
+            typ = typ.lower().removeprefix("application/")
         # Of extensions (RFC 7515, section 4.1.11) none is understood.
-        if "crit" in header or (typ.lower() if isinstance(typ, str) else typ) not in self.types:
+        if "crit" in header or typ not in self.types:
             raise InvalidToken("The token is not an access token.")
         return key
 

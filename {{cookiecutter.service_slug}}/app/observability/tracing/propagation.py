@@ -3,6 +3,7 @@
 W3C Trace Context (https://www.w3.org/TR/trace-context/) and Baggage, or what OTEL_PROPAGATORS names.
 """
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from opentelemetry.propagators.textmap import (
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+collapse_spaces = re.compile(r"[ \t]+").sub
 
 
 class AllowedBaggage(TextMapPropagator):
@@ -70,7 +73,8 @@ class EnvironGetter(Getter["WSGIEnvironment"]):
 
     def get(self, carrier: "WSGIEnvironment", key: str) -> list[str] | None:
         value = carrier.get(header_key(key))
-        return [value] if value else None
+        # The library's time grows with the square of the spaces in a row: 0.2 s for 8 kB of baggage.
+        return [collapse_spaces(" ", value)] if value else None
 
     def keys(self, carrier: "WSGIEnvironment") -> list[str]:
         return [name for name in carrier if name.startswith("HTTP_")]

@@ -66,7 +66,8 @@ def init_provider(app: Flask) -> None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         provider.add_span_processor(CountingProcessor(CountingExporter(OTLPSpanExporter())))
-        library.setLevel(logging.ERROR)
+    # It would warn of each malformed header, with all of it.
+    library.setLevel(logging.ERROR)
     trace.set_tracer_provider(provider)
     atexit.register(stop_tracing)
 

@@ -73,6 +73,11 @@ def test_a_good_token_tells_whose_it_is(key: Any) -> None:
     assert verified.sid == "7"
 
 
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_a_type_is_spelled_in_any_way_of_the_rfc(typ: str) -> None:
+    assert verifier().verify(with_header(typ=typ)).identity.subject == "ada"
+
+
 def test_clocks_may_differ_a_little() -> None:
     now = int(time.time())
     verifier().verify(make(exp=now - LEEWAY + 5, nbf=now + LEEWAY - 5))

@@ -1,4 +1,5 @@
 import logging
+import time
 
 import pytest
 from flask import Flask
@@ -219,6 +220,18 @@ def test_the_state_of_a_trace_is_passed_on(
 def test_of_the_baggage_only_what_is_allowed_leaves(client: FlaskClient) -> None:
     answer = client.get("/things/7", headers={"baggage": "tenant=7,secret=x"}).get_json()
     assert answer["baggage"] == "tenant=7"
+
+
+@pytest.mark.parametrize("header", ["baggage", "tracestate"])
+def test_what_is_no_baggage_costs_no_time_and_no_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, header: str
+) -> None:
+    sent = ",".join(["a" + " " * 8000 + "b"] * 7)
+    started = time.perf_counter()
+    client.get("/things/7", headers={"traceparent": KEPT["sampled"], header: sent})
+    assert time.perf_counter() - started < 0.2
+    assert "w3c" not in caplog.text
+    assert all(len(message) < 8000 for message in caplog.messages)
 
 
 def test_nothing_of_a_request_is_left_after_it(client: FlaskClient) -> None:
