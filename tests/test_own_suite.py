@@ -34,6 +34,7 @@ SETTINGS = {
     "CONNECTIONS_PER_ADDRESS": "3",
     "REQUEST_TIMEOUT": "60",
     "DRAIN_SECONDS": "20",
+    "http_proxy": "http://127.0.0.1:9",
     "GUNICORN_CMD_ARGS": "--workers=3",
     "NEW_USER_PASSWORD": "short",
     "OTEL_SDK_DISABLED": "true",
