@@ -296,6 +296,12 @@ def prompts_of(name: str) -> tuple[str, ...]:
     return tuple(prompt for prompt in choices() if prompt in found)
 
 
+@functools.cache
+def final_name(name: str) -> str:
+    """What a file of the template is called in a service."""
+    return next((piece["names"][name] for piece in pieces() if name in piece.get("names", {})), name)
+
+
 def pieces_of(name: str) -> list[dict[str, Any]]:
     """The rows of the pruning table that a file belongs to."""
     return [
@@ -348,14 +354,14 @@ def render(answers: Answers) -> dict[str, bytes]:
         (name, _render_file(name, values) if values and reads_text(name) else render_file(name, whole))
         for name in template_files()
     )
-    return {name: content for name, content in rendered if content is not None}
+    return {final_name(name): content for name, content in rendered if content is not None}
 
 
 def factors() -> Iterator[tuple[str, dict[str, Any], bytes | None]]:
     """Every file under every answer to the prompts that it depends on: all that any combination consists of."""
     for name in template_files():
         for answers in possible(prompts_of(name)):
-            yield name, answers, render_file(name, answers)
+            yield final_name(name), answers, render_file(name, answers)
 
 
 def variants() -> Iterator[tuple[str, bytes, dict[str, Any]]]:

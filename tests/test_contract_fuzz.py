@@ -24,6 +24,10 @@ VARIANTS = {
 # A schema cannot say which ETag is current, so a well-formed one may be refused with 412, as is one
 # that is not well-formed. RFC 6585 has 428 for a missing If-Match.
 CONFIG = """
+# Who asks is logged in; ignored_auth tries it without.
+[generation]
+with-security-parameters = false
+
 [checks.missing_required_header]
 expected-statuses = [400, 401, 403, 404, 406, 415, 422, 428]
 

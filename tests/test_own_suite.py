@@ -29,6 +29,15 @@ SETTINGS = {
     "MAX_CONTENT_LENGTH": "100",
     "HEALTH_CHECK_TIMEOUT": "0.5",
     "SECRET_KEY_FILE": "/nowhere/secret",
+    "PORT": "8001",
+    "WEB_THREADS": "64",
+    "CONNECTIONS_PER_ADDRESS": "3",
+    "REQUEST_TIMEOUT": "60",
+    "DRAIN_SECONDS": "20",
+    "GUNICORN_CMD_ARGS": "--workers=3",
+    "NEW_USER_PASSWORD": "short",
+    "OTEL_SDK_DISABLED": "true",
+    "OTEL_TRACES_SAMPLER": "always_off",
 }
 
 ROUTE = '''"""A route whose only input is a string in its path."""
@@ -62,5 +71,8 @@ def test_a_route_that_takes_any_text_does_not_fail_the_tests(tmp_path):
     resources.write_text(
         listed.replace("import Blueprint\n", "import Blueprint\nfrom app.things import things\n")
     )
-    result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider", "tests/orders/test_contract.py")
+    # Its name, and its path, are those of the README.
+    files = sorted(str(path.relative_to(folder)) for path in folder.glob("tests/test_*.py"))
+    files = [*files, "tests/orders/test_contract.py", "tests/observability"]
+    result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider", *files)
     assert result.returncode == 0, result.stdout[-5000:]

@@ -1,11 +1,13 @@
 """The pruning table against the tree, both ways, and the limits on templating inside Python."""
 
+import itertools
 import re
 
 import pytest
 from jinja2 import TemplateSyntaxError
 
 from tests import harness
+from tests.residue import WORDS
 
 MAX_TAGS_IN_PYTHON = 60
 
@@ -46,28 +48,54 @@ def test_every_piece_and_every_answer_makes_a_difference():
                 answer,
             )
     for piece in harness.pieces():
-        assert piece["paths"] or piece["words"], piece
+        assert piece["paths"], piece
         assert not harness.is_certain(piece, {}), piece
 
 
 def test_every_file_is_in_some_service_and_no_file_is_a_shell_of_its_piece():
     """No file that is in no service; none left with a docstring alone where its piece was pruned."""
-    assert {name for name, _, _ in harness.variants()} == set(harness.template_files())
+    names = {harness.final_name(name) for name in harness.template_files()}
+    assert {name for name, _, _ in harness.variants()} == names
     for name, content, answers in harness.variants():
         if name.endswith(".py") and not name.endswith("__init__.py"):
             assert b"def " in content or b"class " in content or b"=" in content, (name, answers)
 
 
+def test_no_two_variants_of_a_file_are_kept_together():
+    for one, other in itertools.combinations(harness.template_files(), 2):
+        if harness.final_name(one) == harness.final_name(other):
+            prompts = {*harness.prompts_of(one), *harness.prompts_of(other)}
+            for answers in harness.possible(prompts):
+                kept = [name for name in (one, other) if harness.render_file(name, answers) is not None]
+                assert len(kept) < 2, (kept, answers)
+
+
+def test_every_answer_that_keeps_a_piece_has_words():
+    """A new piece brings the words that prove it pruned."""
+
+    def conditions(keeps):
+        return {
+            (prompt, answer)
+            for keep in keeps
+            for prompt, kept in keep.items()
+            for answer in kept
+            if answer != "none"
+        }
+
+    assert conditions(piece["keep"] for piece in harness.pieces()) <= conditions(keep for keep, _ in WORDS)
+
+
 def test_every_word_is_said_where_its_piece_is_kept():
     """A residue word that a service with the piece never says would be a test that cannot fail."""
-    for piece in harness.pieces():
+    for keep, words in WORDS:
+        piece = {"keep": keep}
         answers = next(answers for answers in harness.combinations() if harness.is_kept(piece, answers))
         text = "\n".join(
             f"{name}\n{content.decode()}"
             for name, content in harness.render(answers).items()
             if name != "constraints.txt"
         ).lower()
-        for word in piece["words"]:
+        for word in words:
             assert re.search(rf"(?<![a-z]){word}", text), word
 
 

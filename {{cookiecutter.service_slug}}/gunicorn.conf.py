@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging, util
@@ -23,7 +22,7 @@ def remove(folder: str, owner: int) -> None:
 
 
 # No disk, to wait for or to find full.
-memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 # Where the workers keep their metrics, which must be known before any is declared. Of this run
 # alone; and not another when SIGHUP has this file read again.

@@ -75,7 +75,7 @@ class Config:
         edge = read_edge(env, production=self.SECRETS_REQUIRED, rate_limit=self.DEFAULT_RATE_LIMIT)
         vars(self).update(edge)
         self.HEALTH_CHECK_TIMEOUT = env.float(
-            "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(min=0, min_inclusive=False)
+            "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(0, 60, min_inclusive=False)
         )
         self.METRICS_PORT = read_metrics_port(env, self.ENVIRONMENT)
         {% if cookiecutter.tracing != "none" %}
@@ -137,7 +137,7 @@ class ServerConfig:
         self.THREADS = read_threads(env)
         self.TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
         # In seconds: in which a request must arrive; that the service goes on after SIGTERM.
-        self.REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 10.0, validate=validate.Range(min=1))
+        self.REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 10.0, validate=validate.Range(1, 3600))
         self.DRAIN_SECONDS = env.float(
             "DRAIN_SECONDS",
             5.0 if environment == "production" else 0.0,

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -145,3 +147,19 @@ def test_a_proxy_may_hold_any_number_of_connections(monkeypatch: pytest.MonkeyPa
     assert load_server_config().CONNECTIONS_PER_ADDRESS > 0
     monkeypatch.setenv("TRUSTED_PROXIES", "1")
     assert load_server_config().CONNECTIONS_PER_ADDRESS == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "1e12"])
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [
+        ("REQUEST_TIMEOUT", load_server_config),
+        ("HEALTH_CHECK_TIMEOUT", partial(load_config, "testing")),
+    ],
+)
+def test_a_time_limit_that_no_timer_takes_is_named(
+    name: str, load: Callable[[], object], seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, seconds)
+    with pytest.raises(ConfigError, match=name):
+        load()

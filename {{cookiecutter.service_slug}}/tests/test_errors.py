@@ -9,7 +9,6 @@ from app import create_app
 from app.api import Blueprint
 from app.config import load_config
 from app.errors import field_errors, list_faults
-from app.extensions import api
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_every_challenge_is_kept(service: Flask) -> None:
     assert int(response.headers["Content-Length"]) == len(response.data)
 
 
-def test_what_is_not_modified_is_named(service: Flask) -> None:
+def test_what_is_not_modified_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     things = Blueprint("things", "things", url_prefix="/things")
 
     @things.get("/set")
@@ -75,8 +74,8 @@ def test_what_is_not_modified_is_named(service: Flask) -> None:
     def computed() -> dict[str, int]:
         return {"version": 1}
 
-    api.init_app(service, spec_kwargs={"version": "1"})
-    api.register_blueprint(things)
+    monkeypatch.setattr("app.RESOURCES", [things])
+    service = create_app(load_config("testing"))
     service.before_request_funcs.pop("things", None)  # whoever asks
     client = service.test_client()
     for path in ("/things/set", "/things/computed"):

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,17 +27,26 @@ CHUNKED = (
 class Server:
     """A gunicorn of one worker with one thread, on a port that the system has chosen."""
 
-    def __init__(self, log: Path, **settings: str) -> None:
+    def __init__(
+        self,
+        log: Path,
+        application: str = "wsgi:application",
+        descriptors: int = 0,
+        **settings: str,
+    ) -> None:
         environment = {**os.environ, "APP_ENV": "testing", "HOST": "127.0.0.1", "PORT": "0"}
         environment |= {"WEB_CONCURRENCY": "1", "WEB_THREADS": "1", "METRICS_PORT": "0"}
+        environment |= {"GUNICORN_CMD_ARGS": ""}  # it would override gunicorn.conf.py
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "wsgi:application"],
+                [sys.executable, "-m", "gunicorn", application],
                 cwd=ROOT,
                 env=environment | settings,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        if descriptors:
+            resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.log = log
         self.address = self.wait()
 
@@ -74,7 +84,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(log: Path, **settings: str) -> Iterator[Server]:
+def serving(log: Path, **settings: Any) -> Iterator[Server]:
     server = Server(log, **settings)
     try:
         yield server
@@ -110,6 +120,38 @@ def test_slow_clients_do_not_hold_up_others(server: Server, sent: bytes) -> None
         started = time.monotonic()
         assert server.get("/health/live")[0] == 200
         assert time.monotonic() - started < 0.5
+
+
+def wait_for_ever(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """An application that answers nothing but the probe, as if its database hung."""
+    if environ["PATH_INFO"] != "/health/live":
+        time.sleep(60)
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+
+
+def test_slow_requests_do_not_hold_up_probes(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path / "log", application="tests.test_server:wait_for_ever") as server,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(5):
+            stack.enter_context(server.connect()).sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.2)
+        assert server.get("/health/live")[0] == 200
+
+
+def test_more_clients_than_file_descriptors_cost_no_worker(tmp_path: Path) -> None:
+    settings = {"REQUEST_TIMEOUT": "2", "LOG_FORMAT": "json"}
+    with (
+        serving(tmp_path / "log", descriptors=100, **settings) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(120):
+            stack.enter_context(server.connect()).sendall(GET)
+        assert server.get("/health/live")[0] == 200
+        assert len(server.ids("Booting worker")) == 1
+        assert len(server.ids("Out of file descriptors")) < 5
 
 
 def test_a_request_has_a_deadline(server: Server) -> None:

@@ -29,7 +29,6 @@ from werkzeug.routing import MapAdapter
 from app import create_app
 from app.config import load_config
 from app.context import PROBE_PATHS, current_context
-from app.extensions import api
 from app.service import Service
 
 VALUES: dict[str, Any] = {
@@ -56,7 +55,8 @@ def test_what_has_no_form_in_json_is_refused(app: Flask) -> None:
 
 
 @pytest.fixture
-def service() -> Flask:
+def service(monkeypatch: pytest.MonkeyPatch) -> Flask:
+    monkeypatch.setattr("app.RESOURCES", [])  # one may have this path
     app = create_app(load_config("testing"))
 
     @app.get("/things/<name>")
@@ -177,7 +177,7 @@ class ThingSchema(Schema):
 
 
 @pytest.fixture
-def waiting(service: Flask) -> FlaskClient:
+def waiting(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of views that wait."""
     things = flask_smorest.Blueprint("things", "things", url_prefix="/waiting")
 
@@ -196,9 +196,8 @@ def waiting(service: Flask) -> FlaskClient:
     things.get("/asking", endpoint="asking")(
         things.arguments(ThingSchema, location="query")(things.response(200, ThingSchema)(wait))
     )
-    api.init_app(service, spec_kwargs={"version": "1"})
-    api.register_blueprint(things)
-    return service.test_client()
+    monkeypatch.setattr("app.RESOURCES", [things])
+    return create_app(load_config("testing")).test_client()
 
 
 @pytest.mark.parametrize("path", ["/waiting/plain", "/waiting/responding", "/waiting/asking"])

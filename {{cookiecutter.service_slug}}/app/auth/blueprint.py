@@ -64,7 +64,10 @@ class GuardedBlueprint(flask_smorest.Blueprint):
 
     def require_access(self) -> None:
         """Require an authenticated caller with the blueprint's scope, unless the route is public."""
-        if (request.endpoint or "").rpartition(".")[2] in self.public_endpoints:
+        # Of a nested blueprint, its own declaration counts.
+        blueprint = current_app.blueprints.get(request.blueprint or "")
+        public_endpoints = getattr(blueprint, "public_endpoints", ())
+        if (request.endpoint or "").rpartition(".")[2] in public_endpoints:
             return
         # Flask answers these itself: a browser sends no credentials with a preflight request.
         is_automatic = getattr(request.url_rule, "provide_automatic_options", False)

@@ -78,9 +78,12 @@ def call(resource: str, order_id: uuid.UUID, body: dict[str, str]) -> str:
             response.raise_for_status()
             receipt: dict[str, str] = ReceiptSchema().load(read_json(response))
     except (ValidationError, ValueError) as error:
-        current_app.logger.error("invalid response of the payment provider: %s", error)
+        message = "invalid response of the payment provider to %s of order %s: %s"
+        current_app.logger.error(message, resource, order_id, error)
         raise InvalidReceipt() from error
     except httpx.HTTPError as error:
+        message = "no response of the payment provider to %s of order %s: %r"
+        current_app.logger.warning(message, resource, order_id, error)
         raise PaymentUnavailable() from error
     return receipt["id"]
 

@@ -39,5 +39,6 @@ def validate_hosts(hosts: list[str]) -> None:
 def are_origins(origins: list[str]) -> None:
     """Raise `ValidationError` for what is no origin (RFC 6454), such as a URL with a path, or `*`."""
     for origin in origins:
-        if not re.fullmatch(r"https?://[^/*\s]+", origin):
+        # Flask-CORS takes one with brackets, and the like, for a regular expression.
+        if not re.fullmatch(r"https?://[\w.-]+(:\d{1,5})?", origin):
             raise ValidationError(f"Not an origin: {origin!r}.")

@@ -16,6 +16,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from app.context import get_context
+from app.context import PROBE_PATHS, get_context
 from app.edge.limits import client_network
 from app.errors import PROBLEM_JSON
 from app.health.shutdown import is_shutting_down
@@ -38,9 +39,12 @@ MIN_RATE = 16 * 1024
 # Seconds that a client may take to close its end after the last response (RFC 9112, 9.6), and the
 # bytes that are read from it meanwhile.
 LINGER, LINGER_BYTES = 2, 1024 * 1024
-
 # Bytes of a chunk that is announced: nobody sends more.
 MAX_CHUNK = 2**63
+# How the requests begin that have threads of their own: one to ask what this service depends on, and
+# one that says meanwhile that the process is alive.
+PROBE_THREADS = 2
+PROBES = tuple(f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in PROBE_PATHS)
 # Files that connections leave a worker to open for everything else, such as the database.
 SPARE_FILES = 100
 
@@ -179,12 +183,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # Of each write, as the kernel has it: it costs nothing per request.
         self.send_timeout = struct.pack("ll", int(self.request_timeout), 0)
 
+    def init_process(self) -> None:
+        """Serve requests; slow ones take all other threads, and must not look like a dead worker."""
+        self.probe_pool = ThreadPoolExecutor(PROBE_THREADS)
+        super().init_process()
+
     def accept(self, listener: Any) -> bool:
         """Accept a connection; return whether there was one."""
         try:
             sock, peer = listener.accept()
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                # Hold fewer connections from here on; clients wait for one to be closed.
+                self.worker_connections = max(1, self.nr_conns * 3 // 4)
+                message = "Out of file descriptors: serving at most %d connections at once."
+                self.log.warning(message, self.worker_connections)
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return False
         # A client of a dual-stack socket: known by its IPv4 address everywhere.
@@ -226,9 +240,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.forget(conn)
             # The rest of a larger body is due at the rate that the first part has come with, at least.
             conn.parser.unreader.deadline = time.monotonic() + BUFFER / MIN_RATE
-            conn.parser.unreader.unread(bytes(conn.received))
+            received = bytes(conn.received)
+            conn.parser.unreader.unread(received)
             conn.received.clear()
-            super().enqueue_req(conn)
+            pool = self.probe_pool if received.startswith(PROBES) else self.tpool
+            self.submit(pool, conn)
         elif data == b"":
             self.drop(conn)
         elif conn.end is None and len(conn.received) > BUFFER:
@@ -237,6 +253,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.refuse(conn, 400, "Bad Request")
         else:
             self.wait(conn, self.receive)
+
+    def submit(self, pool: ThreadPoolExecutor, conn: Connection) -> None:
+        """Have a thread of `pool` handle the connection; gunicorn's `enqueue_req` has but one pool."""
+        handled = pool.submit(self.handle, conn)
+        handled.add_done_callback(
+            lambda future: self.method_queue.defer(self.finish_request, conn, future)
+        )
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer a request in a thread; return whether the connection is kept for another."""
@@ -259,7 +282,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Refuse what never became a request, logged and answered with an id of its own."""
+        """Log and answer a malformed request, with a request id of its own."""
         Context().run(super().handle_error, req, client, addr, exc)
 
     def linger(self, conn: Connection) -> None:
@@ -287,7 +310,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.drop(conn)
 
     def refuse(self, conn: Connection, status: int, reason: str) -> None:
-        """Answer what has not become a request, and close the connection."""
+        """Send an error response to an incomplete request, and close the connection."""
         with contextlib.suppress(OSError):
             Context().run(util.write_error, conn.sock, status, reason, "")
         self.forget(conn)
@@ -307,13 +330,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
 
     def forget(self, conn: Connection) -> None:
-        """Wait for the client no more."""
+        """Stop waiting for the client to send."""
         if conn in self.waiting:
             self.waiting.remove(conn)
             self.poller.unregister(conn.sock)
 
     def leave(self, conn: Connection) -> None:
-        """Count the connection of an address no more."""
+        """Stop counting the connection toward its address's limit."""
         self.addresses[conn.network] -= 1
         if not self.addresses[conn.network]:
             del self.addresses[conn.network]
@@ -336,7 +359,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.drop(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Listen or not; a worker that stops takes who is queued, and refuses who comes later."""
+        """Start or stop accepting; a worker that stops accepts what is queued, then closes its sockets."""
         super().set_accept_enabled(enabled)
         if self.alive or enabled:
             return

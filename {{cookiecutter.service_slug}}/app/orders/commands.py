@@ -13,7 +13,12 @@ commands = AppGroup("orders", help="Look after the orders.")
 
 
 @commands.command()
-@click.option("--older-than", default=60.0, show_default=True, help="Only what rests that long.")
+@click.option(
+    "--older-than",
+    default=60.0,
+    show_default=True,
+    help="Only orders unchanged for this many seconds.",
+)
 def settle(older_than: float) -> None:
     """Finish payments and refunds that were interrupted. Run it every minute.
 

@@ -16,7 +16,7 @@ from app.orders import changes, checkout, service
 from app.orders.changes import OrderChangeSchema
 from app.orders.models import Order
 from app.orders.pagination import PageQuerySchema, PageSchema
-from app.orders.{{ "samples" if cookiecutter.auth == "none" else "samples_of_user" }} import commands
+from app.orders.samples import commands
 from app.orders.schemas import IdempotencySchema, OrderSchema
 
 orders = Blueprint("orders", __name__, url_prefix="/orders"{{ "" if cookiecutter.auth == "none" else ', scope="orders"' }}, description="Orders")
@@ -48,7 +48,7 @@ def create_order(headers: dict[str, str], order: dict[str, Any]) -> ResponseRetu
 @orders.response(200, OrderSchema)
 @orders.alt_response(404, "NOT_FOUND")
 def get_order(order_id: uuid.UUID) -> Order:
-    """Look at an order"""
+    """Get an order"""
     return service.find_order(order_id)
 
 

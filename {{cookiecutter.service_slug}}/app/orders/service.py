@@ -9,7 +9,7 @@ from sqlalchemy import or_
 from app.database import db
 from app.orders.models import Order
 from app.orders.pagination import Cursor
-from app.orders.{{ "queries" if cookiecutter.auth == "none" else "queries_of_user" }} import visible_orders
+from app.orders.queries import visible_orders
 
 
 def find_order(order_id: uuid.UUID) -> Order:

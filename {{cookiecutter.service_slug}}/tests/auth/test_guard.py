@@ -1,5 +1,6 @@
 """A route is guarded unless it is declared public."""
 
+import flask_smorest
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -114,6 +115,19 @@ def test_a_nested_blueprint_is_guarded(things: Blueprint) -> None:
     child.get("/child")(lambda: {"called": True})
     things.register_blueprint(child)
     assert open_client().get("/things/child").status_code == 401
+
+
+def test_a_nested_blueprint_is_opened_by_its_own_name_alone(things: Blueprint) -> None:
+    public = Blueprint("open", __name__, public=True)
+    public.get("/open")(lambda: {"called": True})
+    plain = flask_smorest.Blueprint("plain", __name__)
+    plain.get("/plain", endpoint="seen")(lambda: {"called": True})
+    things.get("/seen", endpoint="seen", public=True)(lambda: {"called": True})
+    things.register_blueprint(public)
+    things.register_blueprint(plain)
+    client = open_client()
+    asked = {path: client.get(f"/things/{path}").status_code for path in ("seen", "open", "plain")}
+    assert asked == {"seen": 200, "open": 200, "plain": 401}
 
 
 def test_a_route_without_a_guard_is_found(things: Blueprint) -> None:

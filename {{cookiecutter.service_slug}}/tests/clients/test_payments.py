@@ -71,7 +71,18 @@ def test_a_response_that_cannot_be_used_is_logged(
     provider.post("charges").respond(201, json={"id": "x" * 81})
     with pytest.raises(payments.InvalidReceipt):
         payments.charge(ORDER, Decimal(1), "EUR")
-    assert "invalid response of the payment provider: {'id': " in caplog.text
+    assert f"invalid response of the payment provider to charges of order {ORDER}" in caplog.text
+    assert "pattern" in caplog.text
+
+
+def test_a_provider_that_refuses_the_service_is_logged(
+    provider: respx.MockRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.post("charges").respond(401)
+    with pytest.raises(payments.PaymentUnavailable):
+        payments.charge(ORDER, Decimal(1), "EUR")
+    assert f"payment provider to charges of order {ORDER}" in caplog.text
+    assert "401 Unauthorized" in caplog.text
 
 
 def test_a_refund_names_its_charge(provider: respx.MockRouter) -> None:

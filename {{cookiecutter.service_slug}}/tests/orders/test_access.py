@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from app.database import db
 from app.orders import checkout
 from app.orders.models import Order
-from app.orders.queries_of_user import visible_orders
+from app.orders.queries import visible_orders
 from app.orders.schemas import OrderSchema
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}

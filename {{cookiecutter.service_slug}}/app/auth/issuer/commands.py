@@ -24,8 +24,8 @@ keys = AppGroup("keys", help="Look after the keys of the tokens.")
 def rotate(path: Path, algorithm: str) -> None:
     """Write a key set to PATH (for JWT_KEYS_FILE): a new key, and the one in use.
 
-    New tokens are signed with the new key; those that are about stay good. One old key is kept: let
-    an access token's lifetime pass between two rotations.
+    New tokens are signed with the new key; the previous key still verifies the tokens that
+    it signed. Only one is kept: let an access token's lifetime pass between two rotations.
     """
     kept = read_keys(path.read_text()) if path.exists() else current_app.config["JWT_KEYS"]
     made = make_key(algorithm)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from mmap import mmap
 from threading import Lock
 
+from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ServiceUnavailable
@@ -25,10 +26,10 @@ from app.database.transactions import retry_on_conflict
 
 # Seconds that the clocks of hosts may differ by, all told.
 MARGIN = 60
-# Seconds that a request waits for another one's query. One thread may hang on a database that does
-# not answer; the others go on to serve probes.
-MAX_WAIT = 0.2
-# Seconds after a failed query before the next one.
+# Seconds that a request waits for another one's query: a first connection takes a second where the
+# database is far. One that hangs is not waited for again.
+MAX_WAIT = 2
+# Seconds after a failed or hanging query in which requests fail at once.
 RETRY_AFTER = 2
 
 
@@ -65,7 +66,11 @@ class Revocations:
 
     def refresh(self) -> None:
         """Query the database, unless another thread does, or it failed a moment ago."""
-        if self.has_failed() or not self.querying.acquire(timeout=MAX_WAIT):
+        if self.has_failed():
+            raise unavailable()
+        if not self.querying.acquire(timeout=MAX_WAIT):
+            self.failed_at = time.monotonic()
+            current_app.logger.warning("The revocations are not known after %d s.", MAX_WAIT)
             raise unavailable()
         try:
             if self.has_failed():
@@ -88,6 +93,7 @@ class Revocations:
         with db.engine.connect() as connection:
             self.revoked = frozenset(map(str, connection.scalars(query)))
         self.loaded_at, self.loaded_generation = began, generation
+        self.failed_at = float("-inf")
 
     @retry_on_conflict
     def revoke(self, *, family: str | None = None, user_id: uuid.UUID | None = None) -> int:

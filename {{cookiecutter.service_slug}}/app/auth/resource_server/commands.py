@@ -13,7 +13,7 @@ tokens = AppGroup("tokens", help="Tokens to try the service with.")
 
 @tokens.command()
 @click.argument("subject")
-@click.option("--scopes", default=SCOPES, show_default=True, help="With spaces between.")
+@click.option("--scopes", default=SCOPES, show_default=True, help="Space-separated.")
 @click.option("--lifetime", default=3600, show_default=True, help="In seconds.")
 def make(subject: str, scopes: str, lifetime: int) -> None:
     """Make an access token, as the issuer would, where its key is at hand."""

@@ -50,7 +50,7 @@ class RemoteKeys:
             self.refresh()
             found = self.ring.find(kid)
         if not self.ring.keys:
-            raise ServiceUnavailable("The keys of the issuer cannot be had.", retry_after=COOLDOWN)
+            raise ServiceUnavailable("The issuer's keys are unavailable.", retry_after=COOLDOWN)
         return found
 
     def refresh(self) -> None:
@@ -68,12 +68,12 @@ class RemoteKeys:
             self.fetched_at = time.monotonic()
         # What answers may be anything: no HTTP, or JSON that is nested too deep.
         except (OSError, HTTPException, ValueError, RecursionError) as error:
-            logger.warning("the keys of the issuer cannot be had from %s: %s", self.url, error)
+            logger.warning("could not fetch the issuer's keys from %s: %s", self.url, error)
         finally:
             self.lock.release()
 
     def known_or_new(self, key: Key) -> Key:
-        """Return a key that has not changed as the same object: what it has verified stays known."""
+        """Return the known object of an unchanged key; `Verifier` compares keys by identity."""
         known = self.ring.find(key.id)
         return known if known and known.jwk == key.jwk else key
 

@@ -38,4 +38,4 @@ def refuse_foreign_origin() -> None:
     own = (f"https://{request.host}", f"http://{request.host}")
     if origin is None or origin in own or origin in current_app.config["CORS_ORIGINS"]:
         return
-    raise Forbidden("Not from this origin.")
+    raise Forbidden("Requests from this origin are not allowed.")

@@ -40,7 +40,7 @@ class Key:
             raise ValueError(f"Not a key: {type(error).__name__}.") from None
         self.algorithm: str = jwk.get("alg") or algorithms[0]
         if self.algorithm not in algorithms:
-            raise ValueError(f"Not an algorithm of this key: {self.algorithm}.")
+            raise ValueError(f"The key cannot be used with the algorithm {self.algorithm}.")
         if isinstance(key, OctKey) and len(key.raw_value) < MIN_SECRET:
             raise ValueError(f"A secret shorter than {MIN_SECRET} characters.")
         if isinstance(key, RSAKey) and key.raw_value.key_size < MIN_MODULUS:
@@ -117,7 +117,7 @@ def read_pem(pem: str) -> Key:
         except InvalidKeyTypeError:
             continue
         except TypeError:
-            raise ValueError("A key behind a passphrase.") from None
+            raise ValueError("The key is encrypted with a passphrase.") from None
         except Exception as error:  # for a PEM can be wrong in many ways
             raise ValueError(f"Not a key: {type(error).__name__}.") from None
         return Key(key.as_dict(private=key.is_private))

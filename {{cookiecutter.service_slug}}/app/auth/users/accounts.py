@@ -29,8 +29,8 @@ def register(email: str, password: str, address: str | None) -> None:
         raise Forbidden("Registration is closed.")
     user = create_user(email, password, NEW_USER_SCOPES)
     if user is None:
-        current_app.logger.info("an account that there is was registered again")
-    # Under nobody's name where there is one already: the address proves nothing then.
+        current_app.logger.info("registration with the e-mail address of an existing account")
+    # For no account where there was one already: whoever registers need not be its owner.
     record_login(make_attempt(user.email if user else "", address), {})
 
 

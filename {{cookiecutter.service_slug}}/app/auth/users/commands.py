@@ -14,7 +14,7 @@ commands = AppGroup("users", help="Look after the users.")
 
 @commands.command()
 @click.argument("email")
-@click.option("--scopes", default=NEW_USER_SCOPES, show_default=True, help="With spaces between.")
+@click.option("--scopes", default=NEW_USER_SCOPES, show_default=True, help="Space-separated.")
 @click.password_option(envvar="NEW_USER_PASSWORD")
 def create(email: str, scopes: str, password: str) -> None:
     """Make an account; the password is asked for, or NEW_USER_PASSWORD."""
@@ -30,7 +30,7 @@ def create(email: str, scopes: str, password: str) -> None:
 
 @commands.command()
 @click.argument("email")
-@click.option("--disable", is_flag=True, help="And let them in no more.")
+@click.option("--disable", is_flag=True, help="Also deactivate the account.")
 def revoke(email: str, disable: bool) -> None:
     """End every login of a user: on this host at once, on others within a moment."""
     user = find_user(email)

@@ -40,7 +40,7 @@ class User(db.Model):  # type: ignore[name-defined, misc]
 
 
 class LoginAttempts(db.Model):  # type: ignore[name-defined, misc]
-    """A count of failed logins; or, with none, that an account has logged in from a network."""
+    """A count of failed logins; a count of 0 marks a network that an account has logged in from."""
 
     __tablename__ = "login_attempts"
 

@@ -7,7 +7,7 @@ from app.auth.users import accounts
 from app.auth.users.models import User
 from app.auth.users.schemas import RegistrationSchema, UserSchema
 
-users = Blueprint("users", __name__, url_prefix="/auth", description="Have an account")
+users = Blueprint("users", __name__, url_prefix="/auth", description="Accounts")
 
 
 @users.post("/register", public=True)
@@ -26,5 +26,5 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 @users.get("/me")
 @users.response(200, UserSchema)
 def me() -> User:
-    """Who one is"""
+    """Get the current user"""
     return accounts.current_user()

@@ -246,7 +246,10 @@ def run(app: Flask, *command: str, **options: Any) -> Any:
     return app.test_cli_runner().invoke(args=["users", *command], **options)
 
 
-def test_a_user_is_made_on_the_command_line(app: Flask, client: FlaskClient) -> None:
+def test_a_user_is_made_on_the_command_line(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEW_USER_PASSWORD", raising=False)
     password = f"{ADA['password']}\n" * 2
     made = run(app, "create", "ada@example.com", "--scopes", "things:read", input=password)
     assert made.exit_code == 0, made.output

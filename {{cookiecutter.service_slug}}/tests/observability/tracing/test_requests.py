@@ -18,7 +18,8 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.fixture
-def service() -> Flask:
+def service(monkeypatch: pytest.MonkeyPatch) -> Flask:
+    monkeypatch.setattr("app.RESOURCES", [])  # one may have this path
     config = load_config("testing")
     config.PROPAGATE_EXCEPTIONS = False
     config.BAGGAGE_ALLOWED = ["tenant"]
