@@ -39,6 +39,8 @@ MIN_RATE = 16 * 1024
 # Seconds that a client may take to close its end after the last response (RFC 9112, 9.6), and the
 # bytes that are read from it meanwhile.
 LINGER, LINGER_BYTES = 2, 1024 * 1024
+# Bytes of a chunk that is announced: nobody sends more.
+MAX_CHUNK = 2**63
 # How the requests begin that have threads of their own: one to ask what this service depends on, and
 # one that says meanwhile that the process is alive.
 PROBE_THREADS = 2
@@ -93,6 +95,8 @@ class Connection(TConn):  # type: ignore[misc]
         self.content = 0
         # Whether a thread has to read the rest of the body.
         self.is_partial = False
+        # Whether the chunks are too large, or take more to frame than the buffer holds.
+        self.is_refused = False
 
     def has_request(self) -> bool:
         """Return whether there is something to do for a thread: a request, or a bad one to refuse."""
@@ -103,7 +107,7 @@ class Connection(TConn):  # type: ignore[misc]
                 # A line that ends otherwise is refused (RFC 9112, 2.2), and no more will come.
                 return self.received.count(b"\n") != self.received.count(b"\r\n")
             self.end = self.read_head(bytes(self.received[: head_end + 2]).lower(), head_end + 4)
-        return self.has_chunks() if self.is_chunked else len(self.received) >= self.end
+        return self.has_chunks(self.end) if self.is_chunked else len(self.received) >= self.end
 
     def read_head(self, head: bytes, size: int) -> int:
         """Return where a thread can take over; whether the head is valid is gunicorn's to judge."""
@@ -119,7 +123,7 @@ class Connection(TConn):  # type: ignore[misc]
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
         return end
 
-    def has_chunks(self) -> bool:
+    def has_chunks(self, start: int) -> bool:
         """Return whether the last chunk is there, more than the buffer, or one to be refused."""
         while (line_end := self.received.find(b"\r\n", self.position)) >= 0:
             line = bytes(self.received[self.position : line_end])
@@ -128,21 +132,25 @@ class Connection(TConn):  # type: ignore[misc]
                 self.is_partial = True
                 return True
             size = int(digits, 16)
+            if size > MAX_CHUNK:
+                self.is_refused = True
+                return False
             if size == 0:
-                return self.received.find(b"\r\n\r\n", line_end) >= 0
+                if self.received.find(b"\r\n\r\n", line_end) >= 0:
+                    return True
+                break
             # What has arrived counts: anybody can announce a large chunk.
             arrived = min(size, len(self.received) - line_end - 2)
             self.is_partial = self.content + arrived > BUFFER
             following = line_end + 2 + size + 2
-            if self.is_partial or following > len(self.received):
-                return self.is_partial
+            if self.is_partial:
+                return True
+            if following > len(self.received):
+                break
             self.content += size
             self.position = following
+        self.is_refused = len(self.received) - start > 2 * BUFFER
         return False
-
-    def is_too_large(self) -> bool:
-        """Return whether chunks take more to frame than the buffer holds."""
-        return self.end is not None and len(self.received) - self.end > 2 * BUFFER
 
     def close(self, graceful: bool = False) -> None:
         """Close the connection; `graceful` when the client has a response to read first."""
@@ -241,8 +249,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.drop(conn)
         elif conn.end is None and len(conn.received) > BUFFER:
             self.refuse(conn, 431, "Request Header Fields Too Large")
-        elif conn.is_too_large():
-            self.refuse(conn, 413, "Content Too Large")
+        elif conn.is_refused:
+            self.refuse(conn, 400, "Bad Request")
         else:
             self.wait(conn, self.receive)
 
