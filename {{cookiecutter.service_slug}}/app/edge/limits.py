@@ -63,6 +63,11 @@ def client_network(address: str) -> str:
     """
     if ":" not in address:
         return address
+    # Some proxies append the port: 192.0.2.1:5678, [2001:db8::1]:5678.
+    host, _, _ = address.rpartition(":")
+    if "." in host and ":" not in host:
+        return host
+    address = address.removeprefix("[").partition("]")[0]
     try:
         parsed = IPv6Address(address.partition("%")[0])
     except ValueError:

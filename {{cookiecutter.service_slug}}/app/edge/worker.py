@@ -229,12 +229,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def receive(self, conn: Connection, _: Any = None) -> None:
         """Take what has arrived of a request, and wait for the rest."""
-        data = None
-        with contextlib.suppress(BlockingIOError):
-            try:
-                data = conn.sock.recv(16 * 1024, socket.MSG_DONTWAIT)
-            except ConnectionError:
-                data = b""
+        data = receive_some(conn.sock, 16 * 1024)
         conn.received += data or b""
         if conn.has_request():
             self.forget(conn)
@@ -300,14 +295,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def discard(self, conn: Connection, _: Any = None) -> None:
         """Read what a client still sends after its last response."""
-        with contextlib.suppress(BlockingIOError):
-            try:
-                data = conn.sock.recv(64 * 1024, socket.MSG_DONTWAIT)
-            except ConnectionError:
-                data = b""
-            conn.discarded += len(data)
-            if not data or conn.discarded > LINGER_BYTES:
-                self.drop(conn)
+        data = receive_some(conn.sock, 64 * 1024)
+        conn.discarded += len(data or b"")
+        if data == b"" or conn.discarded > LINGER_BYTES:
+            self.drop(conn)
 
     def refuse(self, conn: Connection, status: int, reason: str) -> None:
         """Send an error response to an incomplete request, and close the connection."""
@@ -367,6 +358,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             while self.nr_conns < self.worker_connections and self.accept(listener):
                 pass
             listener.close()
+
+
+def receive_some(sock: socket.socket, size: int) -> bytes | None:
+    """Return up to `size` bytes that have arrived: none at the end of the connection, None before any."""
+    try:
+        return sock.recv(size, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:  # reset, timed out, unreachable
+        return b""
 
 
 def write_error(

@@ -57,6 +57,13 @@ def test_an_ipv4_client_of_a_socket_for_both_is_one_client(limited: FlaskClient)
     assert ask(limited, "::ffff:192.0.2.10")[0] == 200
 
 
+@pytest.mark.parametrize("host", ["192.0.2.11", "[2001:db8:7::1]"])
+def test_a_port_that_a_proxy_appends_makes_no_other_client(
+    host: str, limited: FlaskClient
+) -> None:
+    assert [ask(limited, f"{host}:{port}")[0] for port in range(5000, 5004)] == [200] * 3 + [429]
+
+
 def test_made_up_proxies_buy_nothing(limited: FlaskClient) -> None:
     asked = [
         limited.get("/thing", headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code
