@@ -131,8 +131,9 @@ def wait_for_ever(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 def test_slow_requests_do_not_hold_up_probes(tmp_path: Path) -> None:
+    settings = {"application": "test_server:wait_for_ever", "PYTHONPATH": str(ROOT / "tests")}
     with (
-        serving(tmp_path / "log", application="tests.test_server:wait_for_ever") as server,
+        serving(tmp_path / "log", **settings) as server,
         contextlib.ExitStack() as stack,
     ):
         for _ in range(5):
