@@ -57,7 +57,7 @@ def test_a_service_keeps_its_contract(variant, record_property, tmp_path):
         paths = server.ask("GET", "/openapi.json").json["paths"]
         operations = sum(len(path.keys() - {"parameters"}) for path in paths.values())
         generated = 0
-        for seed in range(1, 20):
+        for seed in range(1, 100):
             result = servers.run(
                 tmp_path,
                 "schemathesis",
@@ -66,7 +66,7 @@ def test_a_service_keeps_its_contract(variant, record_property, tmp_path):
                 f"{url}/openapi.json",
                 "--checks=all",
                 "--phases=examples,coverage,fuzzing,stateful",
-                f"--max-examples={CASES // (4 * operations) + 20}",
+                f"--max-examples={min(CASES // (4 * operations) + 20, 250)}",
                 f"--seed={seed}",
                 "--continue-on-failure",
                 "--warnings=off",
