@@ -216,7 +216,7 @@ def load_log_config() -> LogConfig:
 
 def app_env() -> str:
     """Return the name of the configuration that the environment asks for."""
-    name = os.environ.get("APP_ENV") or "development"
+    name = os.environ.get("APP_ENV", "development")
     if name not in CONFIGS:
         raise ConfigError(f"APP_ENV must be one of {', '.join(CONFIGS)}; it is {name!r}.")
     return name

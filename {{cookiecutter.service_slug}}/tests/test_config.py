@@ -89,9 +89,10 @@ def test_dotenv_counts_in_development_alone(
     assert load_config("development").MAX_CONTENT_LENGTH == 1
 
 
-def test_an_unknown_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("APP_ENV", "prod")
-    with pytest.raises(ConfigError, match="development, testing, production; it is 'prod'"):
+@pytest.mark.parametrize("name", ["prod", ""])
+def test_an_unknown_environment_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", name)
+    with pytest.raises(ConfigError, match=f"development, testing, production; it is '{name}'"):
         load_config()
 
 

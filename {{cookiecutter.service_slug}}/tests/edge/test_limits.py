@@ -58,9 +58,7 @@ def test_an_ipv4_client_of_a_socket_for_both_is_one_client(limited: FlaskClient)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.11", "[2001:db8:7::1]"])
-def test_a_port_that_a_proxy_appends_makes_no_other_client(
-    host: str, limited: FlaskClient
-) -> None:
+def test_a_port_that_a_proxy_appends_makes_no_other_client(host: str, limited: FlaskClient) -> None:
     assert [ask(limited, f"{host}:{port}")[0] for port in range(5000, 5004)] == [200] * 3 + [429]
 
 
