@@ -215,7 +215,8 @@ def test_no_count_is_lost_with_a_worker(service, settings, tmp_path, record_prop
 @pytest.mark.proof
 def test_readiness_turns_when_it_begins_to_stop(service, settings, tmp_path):
     """Over a connection that is kept alive, as a load balancer has it."""
-    with servers.serving(service, tmp_path / "log", **{**settings, "WEB_CONCURRENCY": "1"}) as server:
+    draining = {**settings, "WEB_CONCURRENCY": "1", "DRAIN_SECONDS": "2"}
+    with servers.serving(service, tmp_path / "log", **draining) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
 
         def ready() -> int:
@@ -225,10 +226,10 @@ def test_readiness_turns_when_it_begins_to_stop(service, settings, tmp_path):
             return response.status
 
         assert ready() == 200
-        os.kill(server.workers()[0], signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert ready() == 503
-        assert server.stop() == 0
+        assert server.process.wait(30) == 0
 
 
 @pytest.mark.proof
