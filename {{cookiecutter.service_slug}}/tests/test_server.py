@@ -123,7 +123,7 @@ def test_slow_clients_do_not_hold_up_others(server: Server, sent: bytes) -> None
 
 
 def wait_for_ever(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """An application that answers nothing but the probe, as if its database hung."""
+    """An application that answers nothing but the probe, as if what it depends on hung."""
     if environ["PATH_INFO"] != "/health/live":
         time.sleep(60)
     start_response("200 OK", [("Content-Length", "0")])

@@ -45,7 +45,7 @@ MAX_CHUNK = 2**63
 # one that says meanwhile that the process is alive.
 PROBE_THREADS = 2
 PROBES = tuple(f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in PROBE_PATHS)
-# Files that connections leave a worker to open for everything else, such as the database.
+# Files that connections leave a worker to open for everything else, such as other services.
 SPARE_FILES = 100
 
 IPV4_MAPPED = "::ffff:"

@@ -78,11 +78,11 @@ def test_a_response_that_cannot_be_used_is_logged(
 def test_a_provider_that_refuses_the_service_is_logged(
     provider: respx.MockRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider.post("charges").respond(401)
+    provider.post("charges").respond(404)
     with pytest.raises(payments.PaymentUnavailable):
         payments.charge(ORDER, Decimal(1), "EUR")
     assert f"payment provider to charges of order {ORDER}" in caplog.text
-    assert "401 Unauthorized" in caplog.text
+    assert "404 Not Found" in caplog.text
 
 
 def test_a_refund_names_its_charge(provider: respx.MockRouter) -> None:
