@@ -1,7 +1,9 @@
 """What the suite says when it is done."""
 
+import itertools
 import os
 import time
+from collections import Counter
 
 import pytest
 
@@ -34,6 +36,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     ]
     for what, (tried, wrong) in tallies.items():
         terminalreporter.write_line(f"Updates, {what}: {tried} tried, {wrong} with differences or conflicts.")
+    seconds: Counter[str] = Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    for file, spent in seconds.most_common():
+        terminalreporter.write_line(f"{file}: {spent:.0f} s of one process")
     terminalreporter.write_line(f"{time.monotonic() - STARTED:.0f} s on {os.cpu_count()} cores.")
     if terminalreporter.config.option.markexpr == "not proof":
         terminalreporter.write_line(PROOF)
