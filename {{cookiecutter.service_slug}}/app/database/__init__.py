@@ -6,7 +6,7 @@ away. What the database refuses for a constraint is 409, for a value 422.
 """
 
 import os
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from dockerflow.checks import register
 from flask import Flask, Response, current_app
@@ -60,6 +60,8 @@ def init_database(app: Flask) -> None:
         engine = db.engine
     init_engine(engine)
     _engines.add(engine)
+    # An application that is dropped, as tests do, closes its connections.
+    finalize(app, engine.dispose)
 
 
 def end_session(_: BaseException | None) -> None:
