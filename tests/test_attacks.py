@@ -923,5 +923,6 @@ def test_a_database_that_hangs_holds_up_no_probe(tmp_path, record_property):
     slowest = max(taken for _, taken in live)
     waits = sorted(round(taken, 1) for _, taken in answers)
     assert slowest < 1
-    assert waits[-2] < 1.5
+    # One asks the database; the others wait for it at most 2 s, not one after another.
+    assert waits[-2] < 3
     record_property("summary", f"Database that hangs: four requests took {waits} s, a probe {slowest:.2f} s.")

@@ -64,7 +64,8 @@ def release_a_rename_a_prompt_and_most_files(template: Path) -> None:
     """0.3.0: a renamed module, a new prompt with a default, a new first line of every Python file."""
     edge = template / SERVICE / "app" / "edge"
     (edge / "headers.py").rename(edge / "response_headers.py")
-    edit(edge / "__init__.py", ("from app.edge.headers import", "from app.edge.response_headers import"))
+    for importer in (edge / "__init__.py", template / SERVICE / "gunicorn.conf.py"):
+        edit(importer, ("from app.edge.headers import", "from app.edge.response_headers import"))
     edit(
         template / "cookiecutter.json",
         ('  "_template_version"', '  "region": ["eu", "us"],\n  "_template_version"'),
