@@ -158,6 +158,11 @@ def label(answers: Answers) -> str:
     return "-".join(f"{key}={value}" for key, value in answers.items() if key in choices())
 
 
+def behavior_label(answers: Answers) -> str:
+    """A test id that names only what makes another application."""
+    return label({prompt: answers[prompt] for prompt in behavioral()})
+
+
 @functools.cache
 def _prompts() -> dict[str, Any]:
     return generate_context(str(ROOT / "cookiecutter.json"))

@@ -76,11 +76,7 @@ def answer_routes(folder) -> int:
     return asked
 
 
-def label(answers) -> str:
-    return "-".join(f"{prompt}={answers[prompt]}" for prompt in harness.behavioral())
-
-
-@pytest.mark.parametrize("answers", APPLICATIONS, ids=label)
+@pytest.mark.parametrize("answers", APPLICATIONS, ids=harness.behavior_label)
 def test_the_application_builds_answers_its_routes_and_describes_them(answers, tmp_path):
     folder = harness.write(harness.render(answers), tmp_path / "service")
     assert in_child(answer_routes, folder) > 6
@@ -99,7 +95,7 @@ def check_types(applications, folder) -> None:
         result = subprocess.run(
             [sys.executable, "-m", "mypy"], cwd=folder, capture_output=True, text=True, check=False
         )
-        assert result.returncode == 0, f"{label(answers)}\n{result.stdout}{result.stderr}"
+        assert result.returncode == 0, f"{harness.behavior_label(answers)}\n{result.stdout}{result.stderr}"
 
 
 def test_types_hold(tmp_path, record_property):

@@ -27,10 +27,6 @@ WITH_DATABASE = [answers for answers in harness.applications(2) if answers["data
 DATABASE_URLS = {"postgresql": "POSTGRESQL_URL", "mysql": "MYSQL_URL"}
 
 
-def label(answers) -> str:
-    return "-".join(f"{prompt}={answers[prompt]}" for prompt in harness.behavioral())
-
-
 @pytest.fixture
 def service(request, tmp_path):
     folder = harness.write(harness.render(request.param), tmp_path / "service")
@@ -41,7 +37,7 @@ def has_database(answers) -> bool:
     return answers["database"] != "none"
 
 
-@pytest.mark.parametrize("service", SAMPLE, ids=label, indirect=True)
+@pytest.mark.parametrize("service", SAMPLE, ids=harness.behavior_label, indirect=True)
 def test_gunicorn_serves_every_route_and_stops_cleanly(service, tmp_path):
     folder, answers = service
     if has_database(answers):
@@ -62,7 +58,7 @@ def test_gunicorn_serves_every_route_and_stops_cleanly(service, tmp_path):
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("service", WITH_DATABASE, ids=label, indirect=True)
+@pytest.mark.parametrize("service", WITH_DATABASE, ids=harness.behavior_label, indirect=True)
 def test_it_boots_and_stays_live_with_its_database_away(service, tmp_path):
     folder, answers = service
     away = f"{answers['database']}://user:password@127.0.0.1:{servers.free_port()}/service"
@@ -82,7 +78,7 @@ def test_it_boots_and_stays_live_with_its_database_away(service, tmp_path):
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("service", SAMPLE, ids=label, indirect=True)
+@pytest.mark.parametrize("service", SAMPLE, ids=harness.behavior_label, indirect=True)
 def test_its_own_suite_passes(service):
     folder, _ = service
     result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
@@ -90,7 +86,7 @@ def test_its_own_suite_passes(service):
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("service", WITH_DATABASE, ids=label, indirect=True)
+@pytest.mark.parametrize("service", WITH_DATABASE, ids=harness.behavior_label, indirect=True)
 def test_its_own_tests_of_data_pass_on_the_real_database(service, tmp_path):
     folder, answers = service
     variable = DATABASE_URLS[answers["database"]]
