@@ -17,7 +17,8 @@ from typing import NamedTuple, TypeAlias
 import pytest
 from flask.testing import FlaskClient
 
-ROOT = Path(__file__).resolve().parents[1]
+# Not resolved: as modules that are imported from here have it, through a link as well.
+ROOT = Path(__file__).absolute().parents[1]
 OWN = f"{ROOT / 'app'}{os.sep}"
 # A part of the function that they stand in; from Python 3.12 on most have no frame (PEP 709).
 COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
