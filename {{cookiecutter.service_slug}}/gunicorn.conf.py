@@ -31,35 +31,31 @@ if "app" not in sys.modules:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     atexit.register(remove, folder, os.getpid())
 
-from app.config import ConfigError, app_env, load_log_config, load_server_config  # noqa: E402
-from app.edge.headers import security_headers  # noqa: E402
-from app.edge.worker import Worker, write_error  # noqa: E402
-from app.health.shutdown import begin_shutdown  # noqa: E402
+from app.config import ConfigError, load_config  # noqa: E402
+from app.health.checks import begin_shutdown  # noqa: E402
 from app.observability import logging, metrics, metrics_server  # noqa: E402
-{% if cookiecutter.tracing != "none" %}
-from app.observability.tracing import stop_tracing  # noqa: E402
-{% endif %}
+from app.security import security_headers  # noqa: E402
+from app.security.worker import Worker, write_error  # noqa: E402
 
 try:
-    log = load_log_config()
-    server = load_server_config()
+    config = load_config()
 except ConfigError as error:
     sys.exit(str(error))
 
-bind = f"[{server.HOST}]:{server.PORT}" if ":" in server.HOST else f"{server.HOST}:{server.PORT}"
-workers = server.WORKERS
-threads = server.THREADS
-timeout = server.TIMEOUT
+bind = f"[{config.HOST}]:{config.PORT}" if ":" in config.HOST else f"{config.HOST}:{config.PORT}"
+workers = config.WEB_CONCURRENCY
+threads = config.WEB_THREADS
+timeout = config.WEB_TIMEOUT
 
 # Threads: a slow dependency holds up one request, not a whole worker. gthread measured against
 # sync, 2 workers each: 0.5 of its throughput on the shortest requests, 3.5 times where a request
 # waits 100 ms, and a probe is answered meanwhile. (gevent: 1.4 and 8, by patching every library.)
 worker_class = Worker
-Worker.request_timeout = server.REQUEST_TIMEOUT
-Worker.connections_per_address = server.CONNECTIONS_PER_ADDRESS
+Worker.request_timeout = config.REQUEST_TIMEOUT
+Worker.connections_per_address = config.CONNECTIONS_PER_ADDRESS
 
 # Below Kubernetes' 30 s between SIGTERM and SIGKILL, and after the time that the drain takes.
-graceful_timeout = int(25 - server.DRAIN_SECONDS)
+graceful_timeout = int(25 - config.DRAIN_SECONDS)
 # For a client that sends its requests in a row; a proxy that keeps its connections idle for longer
 # wants more than its own idle timeout here.
 keepalive = 5
@@ -83,8 +79,8 @@ worker_tmp_dir = memory
 control_socket_disable = True
 
 # The service logs its requests itself; gunicorn's other lines go to the same stream.
-logging.init_logging(log, sys.stdout.fileno())
-loglevel = log.LOG_LEVEL.lower()
+logging.init_logging(config, sys.stdout.fileno())
+loglevel = config.LOG_LEVEL.lower()
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
@@ -107,14 +103,14 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
 
 wsgi.Response = Response
-util.write_error = partial(write_error, security_headers(app_env()))
+util.write_error = partial(write_error, security_headers(config.ENVIRONMENT))
 
 metrics_socket = None
-if server.METRICS_PORT:
+if config.METRICS_PORT:
     try:
-        metrics_socket = metrics_server.open_socket(server.HOST, server.METRICS_PORT)
+        metrics_socket = metrics_server.open_socket(config.HOST, config.METRICS_PORT)
     except OSError as error:
-        sys.exit(f"Cannot serve metrics on METRICS_PORT {server.METRICS_PORT}: {error.strerror}")
+        sys.exit(f"Cannot serve metrics on METRICS_PORT {config.METRICS_PORT}: {error.strerror}")
 
 
 def when_ready(arbiter: Any) -> None:
@@ -125,8 +121,8 @@ def when_ready(arbiter: Any) -> None:
         """Fail readiness, and stop when load balancers have seen it; at once when told again."""
         begin_shutdown()
         signal.signal(signal.SIGTERM, stop)
-        if server.DRAIN_SECONDS:
-            signal.setitimer(signal.ITIMER_REAL, server.DRAIN_SECONDS)
+        if config.DRAIN_SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, config.DRAIN_SECONDS)
         else:
             signal.raise_signal(signal.SIGTERM)
 
@@ -151,9 +147,3 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     metrics.end_worker(worker.slot)
-{% if cookiecutter.tracing != "none" %}
-
-
-def worker_exit(server: Any, worker: Any) -> None:
-    stop_tracing()
-{% endif %}

@@ -3,12 +3,13 @@
 import sys
 
 from app import create_app
-from app.config import ConfigError, load_log_config
+from app.config import ConfigError, load_config
 from app.observability.logging import init_logging
 
 try:
-    # To standard error, away from what a command prints; gunicorn has its own way already.
-    init_logging(load_log_config(), sys.stderr.fileno())
-    application = create_app()
+    config = load_config()
+    # To standard error, away from what a command prints; under gunicorn it is set up already.
+    init_logging(config, sys.stderr.fileno())
+    application = create_app(config)
 except ConfigError as error:
     sys.exit(str(error))

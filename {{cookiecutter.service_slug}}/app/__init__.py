@@ -2,41 +2,39 @@
 
 from flask import Flask
 
-# Before anything declares a metric: it says where their values are kept.
+# Before anything declares a metric: it sets where their values are kept.
 from app.observability import init_observability  # isort: skip
 
+from app.api.errors import init_errors
 {% if cookiecutter.auth != "none" %}
-from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_server" if cookiecutter.database == "none" else "issuer" }} import init_auth
+from app.auth.setup import init_auth
 {% endif %}
 from app.config import Config, load_config
-from app.context import init_context
 {% if cookiecutter.database != "none" %}
 from app.database import init_database
 {% endif %}
 from app.docs import init_docs
-from app.edge import init_edge
-from app.errors import init_errors
 from app.extensions import api
+from app.flask_app import FlaskApp
 from app.health import init_health
 {% if cookiecutter.example %}
 from app.orders.routes import orders
 {% endif %}
 from app.resources import RESOURCES
-from app.service import Service
+from app.security import init_security
 from app.version import __version__
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Build the application.
+    """Build the application with `config`, or with the configuration of the environment.
 
-    Without a `config` the environment decides; raises `ConfigError` when it is not a valid one.
+    Raises `ConfigError` if the environment is not a valid configuration.
     """
-    app = Service(__name__)
+    app = FlaskApp(__name__)
     app.config.from_object(config or load_config())
 
-    init_context(app)
     init_observability(app)
-    init_edge(app)
+    init_security(app)
     init_errors(app)
     init_health(app)
     {% if cookiecutter.database != "none" %}

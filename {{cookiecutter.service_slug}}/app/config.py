@@ -1,105 +1,212 @@
 """Every setting of the service, read from the environment when the application is created.
 
 A variable comes from the environment, from the file that `<NAME>_FILE` points to (Docker and
-Kubernetes secrets), or, in development alone, from `.env`. See https://12factor.net/config.
+Kubernetes secrets), or, in development only, from `.env`. See https://12factor.net/config.
 """
 
 import os
-import re
-from collections.abc import Callable
-from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
-from typing import {{ "Any, " if cookiecutter.example else "" }}TypeVar, cast
+from typing import Any, cast
 
-from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
+from environs import EnvValidationError, FileAwareEnv, validate
 
-{% if cookiecutter.auth != "none" %}
-from app.auth.{{ "session" if cookiecutter.auth == "session" else "resource_server" if cookiecutter.database == "none" else "issuer" }}.settings import read_auth
+from app import validators
+{% if cookiecutter.auth == "jwt" %}
+from app.auth import keys
 {% endif %}
 {% if cookiecutter.database != "none" %}
-from app.database.engine import engine_options, read_url
+from app.database.engine import engine_options, with_driver
 {% endif %}
-from app.edge.settings import read_edge, read_proxies
 from app.own_settings import read_own
-
-T = TypeVar("T")
+from app.version import SERVICE_NAME
 
 DOTENV = Path(__file__).parents[1] / ".env"
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-deploy-it"
+# Seconds: anything that lasts longer is a mistyped number.
+MAX_LIFETIME = 366 * 24 * 3600
+
+not_empty = validate.Length(min=1)
 
 
 class ConfigError(Exception):
-    """The environment is no valid configuration; the message names every variable at fault."""
+    """The environment is not a valid configuration; the message names every variable at fault."""
 
 
 class Config:
-    """What holds in every environment. Each subclass states only its differences."""
+    """The settings of every environment. Each subclass states only its differences."""
 
-    # What APP_ENV calls it.
+    # The value of APP_ENV.
     ENVIRONMENT: str
     DEBUG = False
     TESTING = False
-    # In development too, a fault of ours is logged and answered as a problem.
+    # An unexpected exception is logged and answered as a problem in development, too.
     PROPAGATE_EXCEPTIONS = False
-    # Seconds for which the results of the health checks hold: probes must not become a load.
+    # Seconds for which the results of the health checks are reused: probes must not become a load.
     HEALTH_CHECK_CACHE = 1.0
-    # Requests a minute from one address; 0 is any number.
     DEFAULT_RATE_LIMIT = 60_000
-    # Whether the secrets must be given, or have defaults that do for a laptop.
-    SECRETS_REQUIRED = False
 
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
+    {% if cookiecutter.auth != "none" and cookiecutter.example %}
+    # The scopes of a new account or token, unless others are given.
+    DEFAULT_SCOPES = "orders:read orders:write"
+    {% endif %}
 
     def __init__(self, env: FileAwareEnv) -> None:
-        self.SECRET_KEY = self.read_secret(env, "SECRET_KEY", DEVELOPMENT_SECRET_KEY)
-        {% if cookiecutter.database != "none" %}
-        self.SQLALCHEMY_DATABASE_URI = read_url(env, required=self.SECRETS_REQUIRED)
-        self.SQLALCHEMY_ENGINE_OPTIONS = engine_options(
-            self.SQLALCHEMY_DATABASE_URI, threads=read_threads(env)
+        production = self.ENVIRONMENT == "production"
+
+        self.LOG_LEVEL: str = env.str(
+            "LOG_LEVEL",
+            "INFO",
+            validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
         )
-        {% endif %}
-        {% if cookiecutter.auth != "none" %}
-        vars(self).update(read_auth(env, production=self.SECRETS_REQUIRED))
-        {% endif %}
-        {% if cookiecutter.example %}
-        is_url = validate.URL(schemes={"http", "https"}, require_tld=False)
-        payments: dict[str, Any] = (
-            {"validate": is_url}
-            if self.SECRETS_REQUIRED
-            else {"default": "", "validate": lambda url: url and is_url(url)}
+        self.LOG_FORMAT: str = env.str(
+            "LOG_FORMAT",
+            "json" if production else "console",
+            validate=validate.OneOf(["json", "console"]),
         )
-        self.PAYMENTS_URL = env.str("PAYMENTS_URL", **payments)
-        {% endif %}
-        edge = read_edge(env, production=self.SECRETS_REQUIRED, rate_limit=self.DEFAULT_RATE_LIMIT)
-        vars(self).update(edge)
+
+        # How gunicorn serves; gunicorn.conf.py has the rest. HOST may be in brackets: [::1].
+        host = env.str("HOST", "127.0.0.1", validate=validators.validate_address)
+        self.HOST = (host or "").strip("[]")
+        self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
+        self.WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
+        self.WEB_THREADS = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
+        self.WEB_TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
+        # Seconds for a request to arrive.
+        self.REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 10.0, validate=validate.Range(1, 3600))
+        # Seconds to go on serving after SIGTERM, not ready any more.
+        self.DRAIN_SECONDS = env.float(
+            "DRAIN_SECONDS", 5.0 if production else 0.0, validate=validate.Range(0, 20)
+        )
+        self.TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
+        # Connections of one address to one worker; 0 is any number: a proxy holds all of them.
+        self.CONNECTIONS_PER_ADDRESS = env.int(
+            "CONNECTIONS_PER_ADDRESS",
+            0 if self.TRUSTED_PROXIES else 250,
+            validate=validate.Range(min=0),
+        )
+        # The port of /metrics; 0 is PORT.
+        self.METRICS_PORT = env.int(
+            "METRICS_PORT", 9090 if production else 0, validate=validate.Range(0, 65535)
+        )
         self.HEALTH_CHECK_TIMEOUT = env.float(
             "HEALTH_CHECK_TIMEOUT", 2.0, validate=validate.Range(0, 60, min_inclusive=False)
         )
-        self.METRICS_PORT = read_metrics_port(env, self.ENVIRONMENT)
+
+        secret = validate.Length(min=32 if production else 0)
+        not_default = validate.NoneOf(
+            [DEVELOPMENT_SECRET_KEY] if production else [], error="Is the development default."
+        )
+        self.SECRET_KEY: str | None = env.str(
+            "SECRET_KEY",
+            None if production else DEVELOPMENT_SECRET_KEY,
+            validate=[secret, not_default],
+        )
+        # None is any host.
+        self.TRUSTED_HOSTS: list[str] | None = (
+            env.list(
+                "TRUSTED_HOSTS",
+                validate=[validate.Length(min=1 if production else 0), validators.validate_hosts],
+                **self.unless_production([]),
+            )
+            or None
+        )
+        self.CORS_ORIGINS: list[str] = env.list(
+            "CORS_ORIGINS", [], validate=validators.validate_origins
+        )
+        # Requests a minute from one address; 0 is any number.
+        self.RATE_LIMIT = env.int(
+            "RATE_LIMIT", self.DEFAULT_RATE_LIMIT, validate=validate.Range(min=0)
+        )
+        self.MAX_CONTENT_LENGTH = env.int(
+            "MAX_CONTENT_LENGTH", 64 * 1024, validate=validate.Range(min=1)
+        )
+        {% if cookiecutter.database != "none" %}
+
+        database_url = env.str(
+            "DATABASE_URL",
+            validate=with_driver,
+            **self.unless_production("sqlite:///development.sqlite3"),
+        )
+        self.SQLALCHEMY_DATABASE_URI = with_driver(database_url) if database_url else None
+        self.SQLALCHEMY_ENGINE_OPTIONS = engine_options(
+            self.SQLALCHEMY_DATABASE_URI, threads=self.WEB_THREADS
+        )
+        {% endif %}
+        {% if cookiecutter.auth == "jwt" and cookiecutter.database != "none" %}
+
+        development_key = self.unless_production(keys.DEVELOPMENT_KEY)
+        jwt_keys = env.str("JWT_KEYS", validate=keys.validate_signing_keys, **development_key)
+        self.JWT_KEYS: list[keys.Key] = keys.read_keys(jwt_keys) if jwt_keys else []
+        self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE_NAME, validate=not_empty)
+        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
+        # In seconds, all three.
+        self.ACCESS_TOKEN_LIFETIME = env.int(
+            "ACCESS_TOKEN_LIFETIME", 15 * 60, validate=validate.Range(1, 24 * 3600)
+        )
+        self.REFRESH_TOKEN_LIFETIME = env.int(
+            "REFRESH_TOKEN_LIFETIME", 14 * 24 * 3600, validate=validate.Range(1, MAX_LIFETIME)
+        )
+        self.REVOCATION_DELAY = env.float("REVOCATION_DELAY", 1.0, validate=validate.Range(0, 60))
+        {% elif cookiecutter.auth == "jwt" %}
+
+        # Keys are fetched from JWKS_URL, or given as JWT_KEYS.
+        self.JWKS_URL = env.str(
+            "JWKS_URL", "", validate=validators.validate_https_url if production else validators.validate_url
+        )
+        jwt_keys = env.str(
+            "JWT_KEYS",
+            validate=keys.validate_keys,
+            **({"default": ""} if self.JWKS_URL else self.unless_production(keys.DEVELOPMENT_KEY)),
+        )
+        self.JWT_KEYS: list[keys.Key] = keys.read_keys(jwt_keys) if jwt_keys else []
+        self.JWT_ISSUER = env.str(
+            "JWT_ISSUER", validate=not_empty, **self.unless_production("development")
+        )
+        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
+        {% elif cookiecutter.auth == "session" %}
+
+        # Browsers take a __Host- cookie over HTTPS only, and send it to this host only (RFC 6265bis).
+        self.SESSION_COOKIE_NAME = "__Host-session" if production else "session"
+        self.SESSION_COOKIE_SECURE = production
+        self.SESSION_COOKIE_HTTPONLY = True
+        self.SESSION_COOKIE_SAMESITE = "Lax"
+        # In seconds.
+        lifetime = validate.Range(1, MAX_LIFETIME)
+        self.SESSION_IDLE_LIFETIME = env.int("SESSION_IDLE_LIFETIME", 30 * 60, validate=lifetime)
+        self.SESSION_LIFETIME = env.int("SESSION_LIFETIME", 12 * 3600, validate=lifetime)
+        {% endif %}
+        {% if cookiecutter.auth != "none" and cookiecutter.database != "none" %}
+        if production:
+            env.str("SECRET_KEY")  # required here: logins are signed with it
+        self.REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", not production)
+        {% endif %}
+        {% if cookiecutter.example %}
+
+        # Without a provider, payments are simulated.
+        self.PAYMENTS_URL: str = env.str(
+            "PAYMENTS_URL",
+            validate=[validate.Length(min=1 if production else 0), validators.validate_url],
+            **self.unless_production(""),
+        )
+        {% endif %}
         {% if cookiecutter.tracing != "none" %}
+
         self.TRACES_SAMPLE_RATIO = env.float(
-            "TRACES_SAMPLE_RATIO",
-            0.01 if self.ENVIRONMENT == "production" else 1.0,
-            validate=validate.Range(0, 1),
+            "TRACES_SAMPLE_RATIO", 0.01 if production else 1.0, validate=validate.Range(0, 1)
         )
         self.TRACES_PARENT_LIMIT = env.int(
             "TRACES_PARENT_LIMIT", 10, validate=validate.Range(min=0)
         )
         self.BAGGAGE_ALLOWED: list[str] = env.list("BAGGAGE_ALLOWED", [])
         {% endif %}
-        vars(self).update(read_own(env, production=self.SECRETS_REQUIRED))
 
-    def read_secret(self, env: FileAwareEnv, name: str, development_default: str) -> str | None:
-        """Return the secret called `name`; None where it is not set, and for a fault noted in `env`.
+        vars(self).update(read_own(env, production=production))
 
-        A piece that cannot do without one requires it in its own settings.
-        """
-        if not self.SECRETS_REQUIRED:
-            return env.str(name, development_default)
-        is_secret = validate.NoneOf([development_default], error="Is the development default.")
-        return env.str(name, None, validate=[validate.Length(min=32), is_secret])
+    def unless_production(self, default: Any) -> dict[str, Any]:
+        """Return the arguments of a setting with a `default` that production must set."""
+        return {} if self.ENVIRONMENT == "production" else {"default": default}
 
 
 class DevelopmentConfig(Config):
@@ -110,7 +217,7 @@ class DevelopmentConfig(Config):
 
 
 class TestingConfig(Config):
-    """The test suite: errors reach the test instead of becoming a response."""
+    """The test suite: exceptions reach the test instead of becoming a response."""
 
     ENVIRONMENT = "testing"
     DEFAULT_RATE_LIMIT = 0
@@ -120,69 +227,9 @@ class TestingConfig(Config):
 
 
 class ProductionConfig(Config):
-    """Deployed: it does not start on a missing, short or default secret."""
+    """Deployed: refuses a missing, short or default secret."""
 
     ENVIRONMENT = "production"
-    SECRETS_REQUIRED = True
-
-
-class ServerConfig:
-    """How gunicorn serves the application; gunicorn.conf.py says the rest."""
-
-    def __init__(self, env: FileAwareEnv, environment: str) -> None:
-        # An IPv6 address with brackets or without.
-        self.HOST = (env.str("HOST", "127.0.0.1", validate=validate_address) or "").strip("[]")
-        self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
-        self.WORKERS = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
-        self.THREADS = read_threads(env)
-        self.TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
-        # In seconds: in which a request must arrive; that the service goes on after SIGTERM.
-        self.REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 10.0, validate=validate.Range(1, 3600))
-        self.DRAIN_SECONDS = env.float(
-            "DRAIN_SECONDS",
-            5.0 if environment == "production" else 0.0,
-            validate=validate.Range(0, 20),
-        )
-        # Connections that one address may hold to one worker. A proxy holds all of them.
-        self.CONNECTIONS_PER_ADDRESS = env.int(
-            "CONNECTIONS_PER_ADDRESS",
-            0 if read_proxies(env) else 250,
-            validate=validate.Range(min=0),
-        )
-        self.METRICS_PORT = read_metrics_port(env, environment)
-
-
-class LogConfig:
-    """What is logged, and how; it is read first, so that all else can be logged."""
-
-    def __init__(self, env: FileAwareEnv, environment: str) -> None:
-        levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-        self.LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(levels))
-        self.LOG_FORMAT = env.str(
-            "LOG_FORMAT",
-            "json" if environment == "production" else "console",
-            validate=validate.OneOf(["json", "console"]),
-        )
-
-
-def validate_address(host: str) -> None:
-    """Raise `ValidationError` for what is not an address or a name to listen on, such as a URL."""
-    try:
-        ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
-            raise ValidationError(f"Not an address: {host!r}.") from None
-
-
-def read_threads(env: FileAwareEnv) -> int:
-    """Return how many threads a worker has."""
-    return env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
-
-
-def read_metrics_port(env: FileAwareEnv, environment: str) -> int:
-    """Return the port of /metrics; 0 is the service's own."""
-    default = 9090 if environment == "production" else 0
-    return env.int("METRICS_PORT", default, validate=validate.Range(0, 65535))
 
 
 CONFIGS: dict[str, type[Config]] = {
@@ -193,47 +240,25 @@ CONFIGS: dict[str, type[Config]] = {
 def load_config(name: str | None = None) -> Config:
     """Read the configuration called `name`, by default the one that `APP_ENV` names.
 
-    Raises `ConfigError`, with every fault at once in one line.
+    Raises `ConfigError` with every fault in one line.
     """
-    name = name or app_env()
-    return read(CONFIGS[name], name)
-
-
-def load_server_config() -> ServerConfig:
-    """Read how to serve; raises `ConfigError` like `load_config`."""
-    name = app_env()
-    server = read(partial(ServerConfig, environment=name), name)
-    if server.METRICS_PORT and server.METRICS_PORT == server.PORT:
-        raise ConfigError(f"Invalid {name} configuration. METRICS_PORT: Must differ from PORT.")
-    return server
-
-
-def load_log_config() -> LogConfig:
-    """Read how to log; raises `ConfigError` like `load_config`."""
-    name = app_env()
-    return read(partial(LogConfig, environment=name), name)
-
-
-def app_env() -> str:
-    """Return the name of the configuration that the environment asks for."""
-    name = os.environ.get("APP_ENV", "development")
+    name = os.environ.get("APP_ENV", "development") if name is None else name
     if name not in CONFIGS:
         raise ConfigError(f"APP_ENV must be one of {', '.join(CONFIGS)}; it is {name!r}.")
-    return name
-
-
-def read(config: Callable[[FileAwareEnv], T], name: str) -> T:
-    """Build `config` from the environment, and from .env in development."""
     env = FileAwareEnv(eager=False, strip_whitespace=True)
     if name == "development":
         env.read_env(DOTENV, recurse=False)
+    faults: dict[str, list[str]] = {}
     try:
-        loaded = config(env)
+        config = CONFIGS[name](env)
+        if config.METRICS_PORT and config.METRICS_PORT == config.PORT:
+            faults["METRICS_PORT"] = ["Must differ from PORT."]
         env.seal()
     except EnvValidationError as error:
-        messages = cast("dict[str, list[str]]", error.error_messages)
-        faults = (f"{variable}: {' '.join(said)}" for variable, said in messages.items())
-        raise ConfigError(f"Invalid {name} configuration. {' '.join(faults)}") from error
+        faults = cast("dict[str, list[str]]", error.error_messages) | faults
     except ValueError as error:  # a <NAME>_FILE that cannot be read
-        raise ConfigError(f"Invalid {name} configuration. {error}") from error
-    return loaded
+        raise ConfigError(f"Invalid {name} configuration of {SERVICE_NAME}. {error}") from error
+    if faults:
+        listed = (f"{variable}: {' '.join(messages)}" for variable, messages in faults.items())
+        raise ConfigError(f"Invalid {name} configuration of {SERVICE_NAME}. {' '.join(listed)}")
+    return config

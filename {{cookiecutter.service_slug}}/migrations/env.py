@@ -7,12 +7,7 @@ from alembic import context
 from flask import current_app
 
 from app.database.engine import create_migration_engine
-from app.database.migrations import (
-    ACCEPT_AHEAD,
-    applied_revisions,
-    known_revisions,
-    migration_lock,
-)
+from app.database.migrations import ACCEPT_AHEAD, applied_revisions, known_revisions, migration_lock
 
 migrate = current_app.extensions["migrate"]
 engine = create_migration_engine(migrate.db.engine.url)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import DEVELOPMENT_SECRET_KEY, ConfigError, load_config, load_server_config
+from app.config import DEVELOPMENT_SECRET_KEY, ConfigError, load_config
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ def test_an_unknown_environment_is_refused(name: str, monkeypatch: pytest.Monkey
 def test_a_port_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "80a")
     with pytest.raises(ConfigError, match="PORT: Not a valid integer"):
-        load_server_config()
+        load_config()
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_a_port_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_an_address_is_taken(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", host)
-    assert load_server_config().HOST == address
+    assert load_config().HOST == address
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1", "127.0.0.1:8000", "*", "a b"])
 def test_what_is_no_address_is_named(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", host)
     with pytest.raises(ConfigError, match="HOST: Not an address"):
-        load_server_config()
+        load_config()
 
 
 @pytest.mark.parametrize(
@@ -141,20 +141,20 @@ def test_metrics_need_a_port_of_their_own(
 ) -> None:
     set_all(monkeypatch, {"APP_ENV": "production", **settings})
     with pytest.raises(ConfigError, match="METRICS_PORT: Must differ from PORT"):
-        load_server_config()
+        load_config()
 
 
 def test_a_proxy_may_hold_any_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_server_config().CONNECTIONS_PER_ADDRESS > 0
+    assert load_config().CONNECTIONS_PER_ADDRESS > 0
     monkeypatch.setenv("TRUSTED_PROXIES", "1")
-    assert load_server_config().CONNECTIONS_PER_ADDRESS == 0
+    assert load_config().CONNECTIONS_PER_ADDRESS == 0
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "1e12"])
 @pytest.mark.parametrize(
     ("name", "load"),
     [
-        ("REQUEST_TIMEOUT", load_server_config),
+        ("REQUEST_TIMEOUT", partial(load_config, "testing")),
         ("HEALTH_CHECK_TIMEOUT", partial(load_config, "testing")),
     ],
 )

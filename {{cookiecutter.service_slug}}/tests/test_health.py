@@ -3,10 +3,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from dockerflow.checks import CheckMessage, Critical, Error, Warning, get_checks
 from flask.testing import FlaskClient
+from routes.checks import CheckMessage, Critical, Error, Warning, get_checks
 
-from app.health import dockerflow, shutdown
+from app.health import checks, routes
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_probes_in_a_row_are_one_load(
 def test_not_ready_once_it_is_told_to_stop(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutdown, "_flag", bytearray(1))
+    monkeypatch.setattr(checks, "_flag", bytearray(1))
     assert client.get("/__lbheartbeat__").status_code == 200
-    shutdown.begin_shutdown()
+    checks.begin_shutdown()
     assert client.get("/health/ready").status_code == 503
     assert client.get("/__lbheartbeat__").status_code == 503
     assert client.get("/health/live").status_code == 200
@@ -125,8 +125,8 @@ def test_the_heartbeat_sends_a_signal(client: FlaskClient, adding: Callable[...,
         sent.append(("failed", level))
 
     with (
-        dockerflow.heartbeat_passed.connected_to(passed),
-        dockerflow.heartbeat_failed.connected_to(failed),
+        routes.heartbeat_passed.connected_to(passed),
+        routes.heartbeat_failed.connected_to(failed),
     ):
         client.get("/__heartbeat__")
         adding("queue", refuse)

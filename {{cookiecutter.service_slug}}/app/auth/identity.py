@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
-from flask import Flask, current_app, g, has_request_context, request
+from flask import g, has_request_context, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from app.context import get_context
-from app.version import SERVICE
+from app.flask_app import AppState
+from app.observability.record import get_record
+from app.version import SERVICE_NAME
 
 # Where a request's WSGI environment keeps its caller.
 IDENTITY = "app.identity"
@@ -22,23 +23,24 @@ class Identity(NamedTuple):
     scopes: frozenset[str]
 
 
-# Returns the caller, or None without credentials; raises `Unauthorized` for invalid ones.
-Authenticate = Callable[[], Identity | None]
-# Returns the error of a request without credentials, with its challenge.
-Challenge = Callable[[], Unauthorized]
+class Authentication(NamedTuple):
+    """How the requests of an application are authenticated."""
+
+    # Returns the caller, or None without credentials; raises `Unauthorized` for invalid ones.
+    authenticate: Callable[[], Identity | None]
+    # The scheme of WWW-Authenticate, and the detail of a 401 without credentials.
+    scheme: str
+    hint: str
 
 
-def init_identity(app: Flask, authenticate: Authenticate, challenge: Challenge) -> None:
-    """Set the functions that authenticate requests, and that refuse those without credentials."""
-    app.extensions["authenticate"] = authenticate
-    app.extensions["challenge"] = challenge
+authentication = AppState[Authentication]("authentication")
 
 
 def require(*scopes: str) -> Identity:
     """Return the caller; raises `Unauthorized` without one, `Forbidden` without all of `scopes`."""
     identity = current_identity()
     if identity is None:
-        raise current_app.extensions["challenge"]()
+        raise unauthorized(authentication.get().hint)
     if not identity.scopes.issuperset(scopes):
         raise insufficient_scope(scopes)
     return identity
@@ -55,23 +57,22 @@ def current_identity() -> Identity | None:
         return cast("Identity | None", g.get("identity")) if g else None
     environ = request.environ
     if IDENTITY not in environ:
-        identity: Identity | None = current_app.extensions["authenticate"]()
-        environ[IDENTITY] = identity
+        identity = environ[IDENTITY] = authentication.get().authenticate()
         if identity:
-            get_context().fields["uid"] = identity.subject
+            get_record().fields["uid"] = identity.subject
     return cast("Identity | None", environ[IDENTITY])
 
 
-def make_own(name: str) -> str:
-    """Hash a name that clients choose with the caller's subject, so those of two callers differ."""
+def namespace_by_caller(key: str) -> str:
+    """Hash `key` with the caller's subject, so keys of two callers never collide."""
     identity = current_identity()
     subject = identity.subject if identity else ""
-    return hashlib.sha256(f"{len(subject)} {subject} {name}".encode()).hexdigest()
+    return hashlib.sha256(f"{len(subject)} {subject} {key}".encode()).hexdigest()
 
 
-def unauthorized(scheme: str, description: str, **parameters: str) -> Unauthorized:
+def unauthorized(description: str, **parameters: str) -> Unauthorized:
     """Return the error of a request that is not authenticated, with its challenge."""
-    challenge = WWWAuthenticate(scheme, {"realm": SERVICE, **parameters})
+    challenge = WWWAuthenticate(authentication.get().scheme, {"realm": SERVICE_NAME, **parameters})
     return Unauthorized(description, www_authenticate=challenge)
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 import httpx
 
-from app.context import get_context
-{% if cookiecutter.tracing != "none" %}
-from app.observability.tracing.http import TracingTransport
-{% endif %}
+from app.clients.transport import make_transport
+from app.observability.record import get_record
 
 # Bytes of a response's body, and seconds that reading it may take; a client's timeout is for each
 # piece of it.
@@ -19,12 +17,13 @@ MAX_SECONDS = 5
 
 def make_client(timeout: httpx.Timeout) -> httpx.Client:
     """Return a client whose requests carry the ids of the request that they are made for."""
-    transport = {{ "httpx.HTTPTransport()" if cookiecutter.tracing == "none" else "TracingTransport(httpx.HTTPTransport())" }}
     # Uncompressed (RFC 9110, section 12.5.3), so that what is read is bounded: a few bytes of gzip
     # expand to gigabytes.
     headers = {"Accept-Encoding": ""}
     hooks = {"request": [add_ids]}
-    return httpx.Client(timeout=timeout, transport=transport, headers=headers, event_hooks=hooks)
+    return httpx.Client(
+        timeout=timeout, transport=make_transport(), headers=headers, event_hooks=hooks
+    )
 
 
 def read_json(response: httpx.Response) -> Any:
@@ -48,6 +47,6 @@ def read_json(response: httpx.Response) -> Any:
 
 def add_ids(request: httpx.Request) -> None:
     """Pass on the ids that came in."""
-    context = get_context()
-    request.headers.setdefault("X-Request-ID", context.request_id)
-    request.headers.setdefault("X-Correlation-ID", context.correlation_id)
+    record = get_record()
+    request.headers.setdefault("X-Request-ID", record.request_id)
+    request.headers.setdefault("X-Correlation-ID", record.correlation_id)

@@ -13,13 +13,12 @@ from flask import Flask, Response, current_app
 from sqlalchemy import Engine, exc
 from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
 
-from app.database.checks import check_connection, check_migrations
+from app.api.errors import handle_http_exception
 from app.database.commands import commands
-from app.database.engine import init_engine
-from app.database.extension import db, migrate
-from app.database.metrics import sample_pools
+from app.database.engine import init_engine, sample_pools
+from app.database.migrations import check_connection, check_migrations
 from app.database.transactions import is_conflict, is_timeout
-from app.errors import handle_http_exception
+from app.extensions import db, migrate
 from app.observability.metrics import samplers
 
 __all__ = ["db", "init_database"]

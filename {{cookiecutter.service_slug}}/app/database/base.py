@@ -1,38 +1,23 @@
-"""What every model builds on."""
+"""Column types of the models."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, MetaData, Numeric, String
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import Dialect, Numeric, String
 from sqlalchemy.types import TypeDecorator
 
-from app.database.{{ cookiecutter.database }} import MOMENT
+from app.database.dialect import DATETIME
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Base(DeclarativeBase):
-    """Base class of the models. Its constraints have predictable names, for migrations to use."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept in UTC to the microsecond on every database."""
 
-    impl = MOMENT
+    impl = DATETIME
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -7,8 +7,8 @@ import flask_migrate
 from flask.cli import AppGroup
 from sqlalchemy import exc, select
 
-from app.database.extension import db
 from app.database.migrations import ACCEPT_AHEAD
+from app.extensions import db
 
 commands = AppGroup("database", help="Look after the database.")
 

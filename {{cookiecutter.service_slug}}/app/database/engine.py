@@ -1,22 +1,32 @@
 """How the database is reached: its URL, and limits on how long it may keep a request waiting."""
 
 import time
+from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from environs import FileAwareEnv, ValidationError
-from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine, event, make_url
+from environs import ValidationError
+from prometheus_client import Gauge
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    NullPool,
+    QueuePool,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError
 
-from app.database.{{ cookiecutter.database }} import (
+from app.database.dialect import (
     CONNECT_ARGS,
     DRIVERS,
     MIGRATION_CONNECT_ARGS,
     configure_connection,
     open_connection,
 )
-
-DEVELOPMENT_URL = "sqlite:///development.sqlite3"
 
 # Seconds that a request waits for a connection while all of them are in use.
 POOL_TIMEOUT = 5
@@ -25,19 +35,7 @@ STATEMENT_TIMEOUT = 30
 # Seconds between two attempts to connect while the database is away.
 RECONNECT_INTERVAL = 1
 # Readiness asks over connections of its own, beside one for each thread.
-PROBES = 2
-
-
-def read_url(env: FileAwareEnv, *, required: bool) -> str | None:
-    """Return `DATABASE_URL` with the driver that this service ships for it.
-
-    None, and a fault noted in `env`, where it is missing or no such URL.
-    """
-    if required:
-        url = env.str("DATABASE_URL", validate=with_driver)
-    else:
-        url = env.str("DATABASE_URL", DEVELOPMENT_URL, validate=with_driver)
-    return None if url is None else with_driver(url)
+PROBE_CONNECTIONS = 2
 
 
 def with_driver(url: str) -> str:
@@ -61,7 +59,7 @@ def engine_options(url: str | None, threads: int) -> dict[str, Any]:
     return options | {
         "pool_pre_ping": True,
         "pool_size": threads,
-        "max_overflow": PROBES,
+        "max_overflow": PROBE_CONNECTIONS,
         "pool_timeout": POOL_TIMEOUT,
         "connect_args": own_values_first(url, CONNECT_ARGS),
     }
@@ -141,3 +139,18 @@ def create_migration_engine(url: URL) -> Engine:
         return create_engine(url, poolclass=NullPool)
     arguments = own_values_first(url, MIGRATION_CONNECT_ARGS)
     return create_engine(url, poolclass=NullPool, connect_args=arguments)
+
+
+CONNECTIONS = Gauge("db_client_connections", "Connections.", ["state"], multiprocess_mode="livesum")
+MAXIMUM = Gauge(
+    "db_client_connections_max", "Connections that may be open.", multiprocess_mode="livesum"
+)
+
+
+def sample_pools(engines: Iterable[Engine]) -> None:
+    """Measure the connection pools of `engines` together."""
+    pools = [engine.pool for engine in engines if isinstance(engine.pool, QueuePool)]
+    if pools:
+        CONNECTIONS.labels("used").set(sum(pool.checkedout() for pool in pools))
+        CONNECTIONS.labels("idle").set(sum(pool.checkedin() for pool in pools))
+        MAXIMUM.set(sum(pool.size() + pool._max_overflow for pool in pools))

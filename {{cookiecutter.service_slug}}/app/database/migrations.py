@@ -1,15 +1,18 @@
 """Where the database is among the migrations, and the lock that lets one process migrate."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 from alembic.script import ScriptDirectory
+from dockerflow.checks import CheckMessage, Error
+from dockerflow.flask.checks import check_database_connected
 from sqlalchemy import Connection, Engine, inspect, text
 
-from app.database.extension import migrate
-from app.database.{{ cookiecutter.database }} import TRY_MIGRATION_LOCK
+from app.database.dialect import TRY_MIGRATION_LOCK
+from app.extensions import db, migrate
 
 # Seconds to wait for another process that migrates, and between two tries.
 LOCK_TIMEOUT = 3600
@@ -50,3 +53,31 @@ def migration_lock(engine: Engine) -> Iterator[None]:
                 raise TimeoutError(f"Another process has been migrating for {LOCK_TIMEOUT} s.")
             time.sleep(LOCK_INTERVAL)
         yield
+
+
+logger = logging.getLogger(__name__)
+
+
+def check_connection() -> list[CheckMessage]:
+    """Return Dockerflow's errors of a database that does not answer.
+
+    What the driver says of it goes to the log alone, for it names hosts and accounts.
+    """
+    errors = check_database_connected(db)
+    for error in errors:
+        logger.warning("the database does not answer: %s", error.msg)
+    return [Error("The database does not answer.", id=error.id) for error in errors]
+
+
+def check_migrations() -> list[CheckMessage]:
+    """Return an error until the database has every migration of this code.
+
+    One that is ahead passes: during a deployment the old replicas go on serving.
+    """
+    with db.engine.connect() as connection:
+        applied = applied_revisions(connection)
+    known, heads = known_revisions()
+    if applied <= known and applied != heads:
+        at = ", ".join(applied) or "no revision"
+        return [Error(f"The database is at {at}.", id="migrations.unapplied")]
+    return []

@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
-from app.database.extension import db
-from app.database.{{ cookiecutter.database }} import CONFLICTS, TIMEOUTS, error_code
+from app.database.dialect import CONFLICTS, TIMEOUTS, error_code
+from app.extensions import db
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
+from mmap import mmap
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from dockerflow.checks import CheckMessage, Error, get_checks
 from dockerflow.checks import run_checks as summarise
 from dockerflow.checks.registry import ChecksResults
-from flask import Flask, current_app
+from flask import Flask
+
+from app.flask_app import AppState
 
 Check = Callable[[], list[CheckMessage] | None]
 
@@ -77,12 +80,28 @@ class CheckRunner:
             outcomes.put((name, [Error(type(error).__name__, id=f"{name}.failed")]))
 
 
+runner = AppState[CheckRunner]("checks")
+
+
 def init_checks(app: Flask) -> None:
     """Prepare to run the checks in the application."""
-    app.extensions["checks"] = CheckRunner(app)
+    runner.set(app, CheckRunner(app))
 
 
 def run_checks() -> ChecksResults:
     """Run the checks in the current application."""
-    runner: CheckRunner = current_app.extensions["checks"]
-    return runner.run()
+    return runner.get().run()
+
+
+# Anonymous shared memory: set once in the master, seen by every process that it has forked.
+_flag = mmap(-1, 1)
+
+
+def begin_shutdown() -> None:
+    """Fail readiness from now on, in every worker."""
+    _flag[0] = 1
+
+
+def is_shutting_down() -> bool:
+    """Return whether the service was told to stop: it still serves, but wants no new traffic."""
+    return _flag[0] != 0

@@ -22,12 +22,12 @@ import orjson
 from dockerflow.logging import MozlogFormatter
 from flask import Flask
 
-from app.context import RequestContext, get_context, on_close
 from app.observability.metrics import LOG_LINES_LOST
-from app.version import SERVICE
+from app.observability.record import RequestRecord, get_record, on_close
+from app.version import SERVICE_NAME
 
 if TYPE_CHECKING:
-    from app.config import LogConfig
+    from app.config import Config
 
 summary = logging.getLogger("request.summary")
 
@@ -57,7 +57,7 @@ class JsonFormatter(MozlogFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.convert_record(record)
-        context = get_context()
+        context = get_record()
         fields = {"rid": context.request_id, **context.ids}
         fields |= {**context.fields, **line["Fields"]}
         # The library leaves out a message that looks like JSON, and what caused an exception.
@@ -69,7 +69,7 @@ class JsonFormatter(MozlogFormatter):
         shown = {name: show(name, value) for name, value in fields.items()}
         return encode({**line, "Fields": shown}).decode().rstrip()
 
-    def summarise(self, context: RequestContext) -> bytes:
+    def summarise(self, context: RequestRecord) -> bytes:
         """Return the line of a request, made of its record alone."""
         return encode(
             {
@@ -85,11 +85,11 @@ class JsonFormatter(MozlogFormatter):
         )
 
 
-def summary_level(context: RequestContext) -> int:
+def summary_level(context: RequestRecord) -> int:
     return logging.ERROR if context.status >= 500 else logging.INFO
 
 
-def summary_fields(context: RequestContext) -> dict[str, Any]:
+def summary_fields(context: RequestRecord) -> dict[str, Any]:
     """Return what is logged of a request."""
     header = context.environ.get
     fields = {
@@ -110,7 +110,7 @@ def summary_fields(context: RequestContext) -> dict[str, Any]:
     return fields
 
 
-def summary_record(context: RequestContext) -> logging.LogRecord:
+def summary_record(context: RequestRecord) -> logging.LogRecord:
     """Return a request's line as a log record, with its fields as attributes, as `extra` sets them."""
     arguments = (context.method, quote(context.path), context.status)
     record = summary.makeRecord(
@@ -163,7 +163,7 @@ class ConsoleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return self.paint(redact(super().format(record)), self.COLOURS.get(record.levelno))
 
-    def summarise(self, context: RequestContext) -> bytes:
+    def summarise(self, context: RequestRecord) -> bytes:
         """Return the line of a request."""
         now = time.strftime("%H:%M:%S")
         said = f"{context.method} {quote(context.path)} {context.status}"
@@ -188,7 +188,7 @@ class LineHandler(logging.Handler):
     def setFormatter(self, formatter: logging.Formatter | None) -> None:
         super().setFormatter(formatter)
         # Makes a request's line without a record; None for a formatter that is not of this module.
-        self.summarise: Callable[[RequestContext], bytes] | None
+        self.summarise: Callable[[RequestRecord], bytes] | None
         self.summarise = getattr(formatter, "summarise", None)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -209,7 +209,7 @@ class LineHandler(logging.Handler):
 _output: LineHandler | None = None
 
 
-def init_logging(config: "LogConfig", descriptor: int) -> None:
+def init_logging(config: "Config", descriptor: int) -> None:
     """Write all that is logged to `descriptor`, beside the handlers that there are already.
 
     The first call decides: gunicorn's, or that of wsgi.py without it.
@@ -223,7 +223,7 @@ def init_logging(config: "LogConfig", descriptor: int) -> None:
         if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
             root.removeHandler(handler)
     formatter: JsonFormatter | ConsoleFormatter = (
-        JsonFormatter(logger_name=SERVICE)
+        JsonFormatter(logger_name=SERVICE_NAME)
         if config.LOG_FORMAT == "json"
         else ConsoleFormatter(colours=os.isatty(descriptor) and "NO_COLOR" not in os.environ)
     )
@@ -248,7 +248,7 @@ def init_access_log(app: Flask) -> None:
     on_close(app, log_request)
 
 
-def log_request(context: RequestContext) -> None:
+def log_request(context: RequestRecord) -> None:
     """Log a request as `request.summary`."""
     if not context.is_recorded or not summary.isEnabledFor(summary_level(context)):
         return

@@ -9,16 +9,21 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from flask import Flask
+from flask import Flask, Response, request
 from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, REGISTRY, values
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import Counter, Gauge, Histogram
-from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from app.context import RequestContext, on_close, on_failure, on_open
+from app.observability.record import (
+    RequestRecord,
+    exclude_from_log,
+    on_close,
+    on_failure,
+    on_open,
+)
 from app.version import read_version
 
 logger = logging.getLogger(__name__)
@@ -69,14 +74,18 @@ def init_metrics(app: Flask) -> None:
     on_open(app, _active.add)
     on_close(app, observe_request)
     on_failure(app, lambda hook: HOOK_FAILURES.labels(hook).inc())
+    # In production they are served on METRICS_PORT only.
+    if not app.config["METRICS_PORT"]:
+        app.add_url_rule("/metrics", view_func=serve_metrics)
+        exclude_from_log(app, "/metrics")
 
 
 # The requests in flight, and the histograms of those that were: a set and a dict change in one step.
-_active: set[RequestContext] = set()
+_active: set[RequestRecord] = set()
 _durations: dict[tuple[str, str, int], Histogram] = {}
 
 
-def observe_request(context: RequestContext) -> None:
+def observe_request(context: RequestRecord) -> None:
     """Count a request that was answered."""
     _active.discard(context)
     labels = (context.route, context.method, context.status)
@@ -86,10 +95,9 @@ def observe_request(context: RequestContext) -> None:
     duration.observe(context.duration)
 
 
-# Called before each scrape to measure more of this process, and with the metrics to annotate them.
-# The process has one of each, however many applications it makes: add to them on import.
+# Called before each scrape to measure more of this process. The process has one list, however many
+# applications it creates: add to it on import.
 samplers: list[Callable[[], None]] = []
-annotators: list[Callable[[Iterable[Metric]], Iterable[Metric]]] = []
 
 _sampling = threading.Lock()
 _totals: dict[Counter, float] = {}
@@ -100,11 +108,11 @@ def sample() -> None:
     with _sampling:
         found = {metric.name: metric.samples[0].value for metric in PROCESS_COLLECTOR.collect()}
         if found:  # there is a /proc
-            count_up(PROCESS_CPU, found["process_cpu_seconds"])
+            inc_to(PROCESS_CPU, found["process_cpu_seconds"])
             PROCESS_MEMORY.set(found["process_resident_memory_bytes"])
             PROCESS_FDS.set(found["process_open_fds"])
         for generation, stats in enumerate(gc.get_stats()):
-            count_up(GC_COLLECTIONS.labels(generation), stats["collections"])
+            inc_to(GC_COLLECTIONS.labels(generation), stats["collections"])
         WORKERS.set(1)
         ACTIVE_REQUESTS.set(len(_active))
         for sampler in samplers:
@@ -114,8 +122,8 @@ def sample() -> None:
                 logger.exception("The metrics sampler %s failed.", sampler.__qualname__)
 
 
-def count_up(counter: Counter, total: float) -> None:
-    """Bring `counter` up by what a total of this process has grown since it was last seen."""
+def inc_to(counter: Counter, total: float) -> None:
+    """Increase `counter` by the growth of `total` since the last call."""
     counter.inc(max(0.0, total - _totals.get(counter, 0.0)))
     _totals[counter] = total
 
@@ -145,15 +153,11 @@ def expose(accept: str) -> tuple[bytes, str]:
     """Return every metric of every worker, and its content type: OpenMetrics where accepted."""
     sample()
     encoder, content_type = choose_encoder(accept)
-    return encoder(Exposition()), content_type
+    collector = MultiProcessCollector(None, FOLDER) if FOLDER else REGISTRY
+    return encoder(collector), content_type
 
 
-class Exposition:
-    """What Prometheus is to be told, as a collector."""
-
-    def collect(self) -> Iterable[Metric]:
-        collector = MultiProcessCollector(None, FOLDER) if FOLDER else REGISTRY
-        metrics: Iterable[Metric] = collector.collect()
-        for annotate in annotators:
-            metrics = annotate(metrics)
-        return metrics
+def serve_metrics() -> Response:
+    """Return every metric, for Prometheus."""
+    body, content_type = expose(request.headers.get("Accept", ""))
+    return Response(body, content_type=content_type)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from prometheus_client import Counter, Gauge
 
-from app.context import RequestContext, on_close
+from app.observability.record import RequestRecord, on_close
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ def slo(name: str, objective: float, latency: float | None = None) -> Slo:
 def init_slo(app: Flask) -> None:
     """Judge each request of the application to a route that has an objective."""
 
-    def judge(context: RequestContext) -> None:
+    def judge(context: RequestRecord) -> None:
         objective = getattr(app.view_functions.get(context.endpoint), "slo", None)
         if objective:
             objective.record(success=context.status < 500, duration=context.duration)

@@ -1,15 +1,14 @@
-"""What becomes of an order once it is placed."""
+"""Changes of an order after it is placed."""
 
 from typing import Any
 
-from flask_smorest import abort
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 from sqlalchemy.orm.exc import StaleDataError
 
-from app.api import FullMatch
+from app.api import FullMatch, abort
 from app.clients.payments import PaymentUnavailable
-from app.database import db
+from app.extensions import db
 from app.orders import checkout
 from app.orders.models import TRANSITIONS, Order, OrderStatus
 from app.orders.schemas import REFERENCE
@@ -26,7 +25,7 @@ def change_order(order: Order, changes: dict[str, Any]) -> Order:
     """Apply `changes`; aborts with 409 on a status that cannot follow, 412 when it was outrun."""
     status = changes.get("status", order.status)
     if status != order.status and status not in TRANSITIONS[OrderStatus(order.status)]:
-        abort(409, message=f"An order that is {order.status} cannot become {status}.")
+        abort(409, f"An order that is {order.status} cannot become {status}.")
     for name, value in changes.items():
         setattr(order, name, value)
     commit_version()
@@ -49,4 +48,4 @@ def commit_version() -> None:
         db.session.commit()
     except StaleDataError:
         db.session.rollback()
-        abort(412, message="The order has changed meanwhile: get it again.")
+        abort(412, "The order has changed meanwhile: get it again.")

@@ -18,15 +18,15 @@ from datetime import timedelta
 from typing import Any, NoReturn, cast
 
 from flask import current_app
-from flask_smorest import abort
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.api import abort
 from app.clients import payments
-from app.database import db
 from app.database.base import now
 from app.database.transactions import retry_on_conflict
+from app.extensions import db
 from app.orders.metrics import count_order
 from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus
 from app.orders.pricing import minor_unit, total
@@ -38,14 +38,14 @@ LIFETIME = timedelta(hours=24)
 RETRY_AFTER = {"Retry-After": "2"}
 
 
-def place_order(order: dict[str, Any], key: str | None, **columns: Any) -> dict[str, Any]:
+def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
     """Store, charge and return an order, as its representation.
 
-    `columns` are those of the order that its client does not send. With a `key` that was used before, return what was answered then. Aborts with 409 while the key
-    is in flight, 422 when it belongs to another order; raises what `payments.charge` raises.
+    With a `key` that was used before, return the response of then. Aborts with 409 while the key is
+    in flight, 422 when it belongs to another order; raises what `payments.charge` raises.
     """
     if key is None:
-        return complete(store(order, columns), None)
+        return complete(store(order), None)
     canonical = json.dumps(order, sort_keys=True, default=str)
     fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
     record = db.session.get(IdempotencyKey, key)
@@ -58,7 +58,7 @@ def place_order(order: dict[str, Any], key: str | None, **columns: Any) -> dict[
             key=key, fingerprint=fingerprint, locked_until=now() + LOCK, expires_at=now() + LIFETIME
         )
         try:
-            placed = store(order, columns, record)
+            placed = store(order, record)
         except IntegrityError:
             db.session.rollback()
             if db.session.get(IdempotencyKey, key) is None:  # refused for another reason
@@ -74,12 +74,9 @@ def place_order(order: dict[str, Any], key: str | None, **columns: Any) -> dict[
 
 
 @retry_on_conflict
-def store(
-    order: dict[str, Any], columns: dict[str, Any], record: IdempotencyKey | None = None
-) -> Order:
+def store(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
     """Step 1: keep the order as pending, and its key with it."""
     placed = Order(
-        **columns,
         currency=order["currency"],
         reference=order.get("reference"),
         items=[OrderItem(**item) for item in order["items"]],
@@ -114,8 +111,7 @@ def take_over(record: IdempotencyKey) -> None:
 
 def refuse_in_flight() -> NoReturn:
     """Abort with 409: another request is at work on the same key."""
-    abort(409, message="A request with this Idempotency-Key is in flight.", headers=RETRY_AFTER)
-    raise AssertionError  # abort() has no types
+    abort(409, "A request with this Idempotency-Key is in flight.", headers=RETRY_AFTER)
 
 
 def complete(order: Order, record: IdempotencyKey | None) -> dict[str, Any]:
@@ -134,7 +130,7 @@ def complete(order: Order, record: IdempotencyKey | None) -> dict[str, Any]:
         db.session.commit()
     except StaleDataError:  # settled by somebody else meanwhile, to the same end
         db.session.rollback()
-        abort(409, message="The order is being settled.", headers=RETRY_AFTER)
+        abort(409, "The order is being settled.", headers=RETRY_AFTER)
     count_order(order.status, order.total, order.currency)
     return answer(body)
 

@@ -1,7 +1,6 @@
 """The `flask orders` commands."""
 
 from datetime import timedelta
-from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -9,7 +8,7 @@ from flask.cli import AppGroup
 from app.orders import checkout
 from app.orders.schemas import OrderSchema
 
-commands = AppGroup("orders", help="Look after the orders.")
+commands = AppGroup("orders", help="Manage the orders.")
 
 
 @commands.command()
@@ -30,10 +29,10 @@ def settle(older_than: float) -> None:
         raise SystemExit(1)
 
 
-def place_samples(count: int, **columns: Any) -> None:
-    """Place so many sample orders with those `columns`, and say so."""
+def place_samples(count: int) -> None:
+    """Place `count` sample orders."""
     for number in range(1, count + 1):
         items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
         order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None, **columns)
+        checkout.place_order(order, key=None)
     click.echo(f"{count} orders placed")

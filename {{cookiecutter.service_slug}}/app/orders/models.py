@@ -1,4 +1,4 @@
-"""Orders as the database keeps them."""
+"""Models of orders."""
 
 import uuid
 from datetime import datetime
@@ -8,12 +8,15 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import db
+{% if cookiecutter.auth != "none" %}
+from app.auth.users import current_user_id
+{% endif %}
 from app.database.base import Money, UtcDateTime, now
+from app.extensions import Model
 
 
 class OrderStatus(StrEnum):
-    """Where an order is in its life."""
+    """The states of an order."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -31,15 +34,17 @@ TRANSITIONS = {
 }
 
 
-class Order(db.Model):  # type: ignore[name-defined, misc]
+class Order(Model):
     """An order, with its items."""
 
     __tablename__ = "orders"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     {% if cookiecutter.auth != "none" %}
-    # Given by whoever places the order; None for orders from before there were users.
-    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    # None for orders from before there were users.
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("users.id"), default=current_user_id
+    )
     {% endif %}
     status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
     currency: Mapped[str] = mapped_column(String(3))
@@ -66,8 +71,8 @@ Index(None, Order.owner_id, Order.created_at, Order.id)
 
 
 {% endif %}
-class OrderItem(db.Model):  # type: ignore[name-defined, misc]
-    """So many of one article, at a price each."""
+class OrderItem(Model):
+    """A quantity of one article, at a price each."""
 
     __tablename__ = "order_items"
 
@@ -80,8 +85,8 @@ class OrderItem(db.Model):  # type: ignore[name-defined, misc]
     unit_price: Mapped[Decimal] = mapped_column(Money)
 
 
-class IdempotencyKey(db.Model):  # type: ignore[name-defined, misc]
-    """A POST that a client may send again, and what it was answered; null while it is in flight."""
+class IdempotencyKey(Model):
+    """A POST that a client may repeat, and its response; null while the request is in flight."""
 
     __tablename__ = "idempotency_keys"
 

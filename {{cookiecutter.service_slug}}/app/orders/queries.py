@@ -1,10 +1,38 @@
-"""Which orders a request may see."""
+"""Queries of orders."""
 
-from sqlalchemy import Select, select
+import uuid
+from collections.abc import Sequence
 
+from sqlalchemy import Select, or_, select
+
+from app.api import abort
+from app.api.pagination import Cursor
+from app.extensions import db
 from app.orders.models import Order
 
 
 def visible_orders() -> Select[Order]:
     """Select every order."""
     return select(Order)
+
+
+def find_order(order_id: uuid.UUID) -> Order:
+    """Return an order that the client may see; aborts with 404 if there is none."""
+    order: Order | None = db.session.scalar(visible_orders().where(Order.id == order_id))
+    return order or abort(404, "There is no such order.")
+
+
+def list_orders(limit: int, cursor: Cursor | None) -> tuple[Sequence[Order], Cursor | None]:
+    """Return at most `limit` orders, newest first, and the cursor of the page after, if any."""
+    query = visible_orders().order_by(Order.created_at.desc(), Order.id.desc()).limit(limit + 1)
+    if cursor:
+        # Not as a comparison of tuples: some databases would not use the index.
+        query = query.where(
+            Order.created_at <= cursor.created_at,
+            or_(Order.created_at < cursor.created_at, Order.id < cursor.id),
+        )
+    orders = db.session.scalars(query).all()
+    if len(orders) <= limit:
+        return orders, None
+    last = orders[limit - 1]
+    return orders[:limit], Cursor(last.created_at, last.id)

@@ -4,13 +4,17 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_dump, post_load, validates_schema
-from marshmallow.validate import Length, Range
+from marshmallow import (
+    Schema,
+    ValidationError,
+    fields,
+    post_dump,
+    post_load,
+    validate,
+    validates_schema,
+)
 
 from app.api import BoundedList, FullMatch
-{% if cookiecutter.auth != "none" %}
-from app.auth.identity import make_own
-{% endif %}
 from app.orders.pricing import is_payable, minor_unit
 
 # Together they bound every total below 10^15.
@@ -57,25 +61,10 @@ class ItemSchema(Schema):
     quantity = fields.Integer(
         required=True,
         strict=True,
-        validate=Range(1, MAX_QUANTITY),
+        validate=validate.Range(1, MAX_QUANTITY),
         metadata={"example": 2},
     )
     unit_price = PriceField(required=True)
-
-
-class IdempotencySchema(Schema):
-    """What makes a request safe to send again (draft-ietf-httpapi-idempotency-key-header)."""
-
-    idempotency_key = fields.String(
-        data_key="Idempotency-Key", validate=FullMatch(r"^[!-~]{1,255}$")
-    )
-    {% if cookiecutter.auth != "none" %}
-
-    @post_load
-    def keep_apart(self, headers: dict[str, str], **kwargs: Any) -> dict[str, str]:
-        """A key is the client's own: what another makes of the same one is no concern of theirs."""
-        return {name: make_own(value) for name, value in headers.items()}
-    {% endif %}
 
 
 class OrderSchema(Schema):
@@ -93,7 +82,9 @@ class OrderSchema(Schema):
         validate=FullMatch(r"^[A-Z]{3}$"),
         metadata={"description": "ISO 4217 code", "example": "EUR"},
     )
-    items = BoundedList(fields.Nested(ItemSchema), required=True, length=Length(1, MAX_ITEMS))
+    items = BoundedList(
+        fields.Nested(ItemSchema), required=True, length=validate.Length(1, MAX_ITEMS)
+    )
     total = fields.String(dump_only=True, metadata={"example": "19.98"})
     created_at = fields.AwareDateTime(dump_only=True)
 

@@ -8,7 +8,7 @@ import unicodedata
 import sqlalchemy as sa
 from alembic import op
 
-from app.database.{{ cookiecutter.database }} import exact_string
+from app.database.dialect import exact_string
 
 revision = "{{ "0005_sessions" if cookiecutter.auth == "session" else "0005_tokens" }}"
 down_revision = "{{ "0004_sessions" if cookiecutter.auth == "session" else "0004_tokens" }}"

@@ -10,7 +10,7 @@ from app import create_app
 from app.clients import http
 from app.clients.http import make_client, read_json
 from app.config import load_config
-from app.context import current_context
+from app.observability.record import current_context
 
 
 def call() -> httpx.Request:

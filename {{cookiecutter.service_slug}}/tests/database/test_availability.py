@@ -8,7 +8,7 @@ from sqlalchemy import exc, text
 
 from app import create_app
 from app.config import load_config
-from app.database import db
+from app.extensions import db
 
 
 @pytest.fixture

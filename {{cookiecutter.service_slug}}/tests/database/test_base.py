@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 
-from app.database import db
 from app.database.base import Money, UtcDateTime
+from app.extensions import db
 
 table = Table(
     "test_types",

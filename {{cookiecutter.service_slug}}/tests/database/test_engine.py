@@ -7,8 +7,9 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
 from sqlalchemy.exc import IntegrityError
 
 from app.config import ConfigError, load_config
-from app.database import db, engine
+from app.database import engine
 from app.database.engine import engine_options, with_driver
+from app.extensions import db
 
 
 @pytest.mark.parametrize("url", ["", "elsewhere", "oracle://host/service"])

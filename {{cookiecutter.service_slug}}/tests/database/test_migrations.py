@@ -7,8 +7,8 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
-from app.database import db
-from app.database.checks import check_migrations
+from app.database.migrations import check_migrations
+from app.extensions import db
 
 # Without a revision of its own a service has none to apply.
 UNAPPLIED = "error" if glob("migrations/versions/*.py") else "ok"

@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.config import LogConfig, load_config
-from app.context import current_context
 from app.observability import logging as service_logging
 from app.observability.metrics import LOG_LINES_LOST
-from app.version import SERVICE
+from app.observability.record import current_context
+from app.version import SERVICE_NAME
 
 Read = Callable[[], list[dict[str, Any]]]
 
@@ -75,7 +75,7 @@ def test_a_request_is_one_line(client: FlaskClient, lines: Read) -> None:
     assert line.pop("Hostname")
     assert line == {
         "Type": "request.summary",
-        "Logger": SERVICE,
+        "Logger": SERVICE_NAME,
         "EnvVersion": "2.0",
         "Severity": 6,
         "Pid": os.getpid(),
@@ -104,7 +104,7 @@ def test_any_other_line_is_as_dockerflow_has_it(lines: Read) -> None:
     )
     logging.getLogger("some.library").handle(record)
     (line,) = lines()
-    expected = MozlogFormatter(logger_name=SERVICE).convert_record(record)
+    expected = MozlogFormatter(logger_name=SERVICE_NAME).convert_record(record)
     assert expected["Fields"] == {"pump": 3, "msg": "low on fuel"}
     assert line["Fields"].items() >= expected.pop("Fields").items()
     del line["Fields"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from tests.auth.{{ "session" if cookiecutter.auth == "session" else "resource_server" if cookiecutter.database == "none" else "issuer" }}.sign_in import sign_in
+from tests.auth.sign_in import sign_in
 
 __all__ = ["sign_in"]
 

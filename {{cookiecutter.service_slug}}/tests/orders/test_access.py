@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from app.database import db
+from app.extensions import db
 from app.orders import checkout
 from app.orders.models import Order
 from app.orders.queries import visible_orders

@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from app.clients import payments
-from app.database import db
 from app.database.base import now
+from app.extensions import db
 from app.orders import checkout
 from app.orders.models import IdempotencyKey, Order, OrderItem
 

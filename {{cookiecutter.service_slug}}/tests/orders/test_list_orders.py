@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from app.database import db
+from app.extensions import db
 
 ITEMS = [
     {"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"},

@@ -7,9 +7,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import exc, text
 
-from app.database import db
-from app.observability.tracing import get_tracer
-from app.observability.tracing.database import summarise
+from app.extensions import db
+from app.observability.tracing_database import summarise
+from app.observability.tracing_setup import get_tracer
 
 pytestmark = pytest.mark.usefixtures("app_context")
 

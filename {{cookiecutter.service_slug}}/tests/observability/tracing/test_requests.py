@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from app import create_app
 from app.config import load_config
-from app.context import current_context
+from app.observability.record import current_context
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

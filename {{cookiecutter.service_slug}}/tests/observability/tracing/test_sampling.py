@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 from app.config import ConfigError, load_config
-from app.observability.tracing import provider
-from app.observability.tracing.provider import choose_sampler
+from app.observability import tracing_setup
+from app.observability.tracing_setup import choose_sampler
 
 SAMPLED, UNSAMPLED = TraceFlags(TraceFlags.SAMPLED), TraceFlags(0)
 # A client may choose the trace id, too: by this one, any share of traces would have it.
@@ -21,7 +21,7 @@ LOWEST = 1 << 64
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock that stands still until it is set."""
     clock = SimpleNamespace(now=1000.5)
-    monkeypatch.setattr(provider, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(tracing_setup, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 
@@ -49,7 +49,7 @@ def test_beyond_the_limit_the_ratio_decides_whatever_the_trace_is_called() -> No
 
 
 def test_the_limit_is_for_a_second(clock: SimpleNamespace) -> None:
-    sampler = provider.CallerSampler(2, 0.0)
+    sampler = tracing_setup.CallerSampler(2, 0.0)
     assert [sampler.follows() for _ in range(3)] == [True, True, False]
     clock.now += 1
     assert [sampler.follows() for _ in range(3)] == [True, True, False]

@@ -1,0 +1,118 @@
+"""The blueprint of every resource: a route requires authentication unless it is declared public."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import flask_smorest
+from apispec import APISpec
+from flask import current_app, request
+from flask_smorest.exceptions import NotModified
+
+from app.api.parser import JSONParser
+from app.auth.identity import require
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# Those that change nothing (RFC 9110, section 9.2.1).
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose routes declare their arguments and responses, and require authentication.
+
+    With a `scope`, reading requires the scope `<scope>:read` and writing `<scope>:write`.
+    `public=True` opens the whole blueprint, or the one route that it is given to.
+    """
+
+    ARGUMENTS_PARSER = JSONParser()
+
+    def __init__(
+        self, *args: Any, scope: str | None = None, public: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.scope = scope
+        self.public = public
+        self.public_endpoints: set[str] = set()
+        self.before_request(self.require_access)
+        self._prepare_doc_cbks.append(self.describe_access)
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,
+        *,
+        public: bool = False,
+        **options: Any,
+    ) -> None:
+        """Register a route; `public` opens this route and no other of the same view."""
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+        # flask-smorest 0.47 gives each route an endpoint of its own.
+        endpoint = self._endpoints[-1]
+        if public or self.public:
+            self.public_endpoints.add(endpoint)
+        else:
+            for operation in filter(None, self._docs[endpoint].values()):
+                operation["is_guarded"] = True
+
+    def required_scopes(self, method: str) -> list[str]:
+        """Return the scopes that a request of this method requires."""
+        if self.scope is None:
+            return []
+        return [f"{self.scope}:{'read' if method in SAFE_METHODS else 'write'}"]
+
+    def require_access(self) -> None:
+        """Require an authenticated caller with the blueprint's scope, unless the route is public."""
+        # Of a nested blueprint, its own declaration counts.
+        blueprint = current_app.blueprints.get(request.blueprint or "")
+        public_endpoints = getattr(blueprint, "public_endpoints", ())
+        if (request.endpoint or "").rpartition(".")[2] in public_endpoints:
+            return
+        # Flask answers these itself: a browser sends no credentials with a preflight request.
+        is_automatic = getattr(request.url_rule, "provide_automatic_options", False)
+        if request.method == "OPTIONS" and is_automatic:
+            return
+        require(*self.required_scopes(request.method))
+
+    def describe_access(
+        self,
+        doc: dict[str, Any],
+        operation: dict[str, Any],
+        *,
+        spec: APISpec,
+        method: str,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Document what the route requires, and its responses without."""
+        if "is_guarded" in operation or "scopes" in operation:
+            scopes = self.required_scopes(method.upper()) + operation.get("scopes", [])
+            doc["security"] = [dict.fromkeys(spec.components.security_schemes, scopes)]
+            responses = doc.setdefault("responses", {})
+            responses.setdefault("401", "UNAUTHORIZED")
+            responses.setdefault("403", "FORBIDDEN")
+        return doc
+
+    def requires(self, *scopes: str) -> Callable[[View], View]:
+        """Require all `scopes`; with none, any authenticated caller."""
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                require(*scopes)
+                return current_app.ensure_sync(view)(*args, **kwargs)
+
+            requirements = {"scopes": list(scopes)}
+            guarded._apidoc = getattr(view, "_apidoc", {}) | requirements  # type: ignore[attr-defined]
+            return cast("View", guarded)
+
+        return decorate
+
+    def _check_not_modified(self, etag: str) -> None:
+        """Have the 304 carry its ETag; flask-smorest (0.47) forgets it."""
+        try:
+            super()._check_not_modified(etag)
+        except NotModified as error:
+            error.etag = etag
+            raise

@@ -1,0 +1,13 @@
+"""The Idempotency-Key header."""
+
+from marshmallow import Schema, fields
+
+from app.api.parser import FullMatch
+
+
+class IdempotencySchema(Schema):
+    """The header that makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header)."""
+
+    idempotency_key = fields.String(
+        data_key="Idempotency-Key", validate=FullMatch(r"^[!-~]{1,255}$")
+    )

@@ -1,0 +1,54 @@
+"""Sets up authentication of users by a session cookie."""
+
+from flask import Flask
+from flask_login import current_user
+
+from app.auth.commands import users
+from app.auth.csrf import refuse_foreign_origin, validate_csrf_token
+from app.auth.identity import Authentication, Identity, authentication
+from app.auth.routes import auth
+from app.auth.sessions import load_login, record_use
+from app.extensions import api, login_manager
+
+
+def init_auth(app: Flask) -> None:
+    """Serve /auth, and authenticate each request by its cookie."""
+    login_manager.init_app(app)
+    # It would compare addresses and user agents, which change; the login is a row of the database.
+    login_manager.session_protection = None
+    login_manager.user_loader(load_login)
+    app.teardown_request(record_use)
+    app.before_request(refuse_foreign_origin)
+    authentication.set(app, Authentication(authenticate, "cookie", "Log in at /auth/login."))
+    api.spec.components.security_scheme(
+        "cookie",
+        {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": app.config["SESSION_COOKIE_NAME"],
+            "description": "The cookie that /auth/login sets.",
+        },
+    )
+    api.spec.components.security_scheme(
+        "csrf",
+        {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-CSRF-Token",
+            "description": "The csrf_token of /auth/login; not needed for GET.",
+        },
+    )
+    api.register_blueprint(auth)
+    app.cli.add_command(users)
+
+
+def authenticate() -> Identity | None:
+    """Return the caller by the request's cookie; None when the login has ended.
+
+    Raises `Forbidden` when another site may have sent the request.
+    """
+    if not current_user.is_authenticated:
+        return None
+    validate_csrf_token(current_user.token)
+    user = current_user.user
+    return Identity(str(user.id), frozenset(user.scopes.split()))

@@ -1,0 +1,124 @@
+"""Users: registration, and login by password. Neither reveals whether an account exists."""
+
+import unicodedata
+import uuid
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import String, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column, validates
+from werkzeug.exceptions import Forbidden
+
+from app.auth.identity import current_identity, unauthorized
+from app.auth.passwords import hash_password, needs_rehash, verify_password
+from app.auth.throttle import count_failure, make_attempt, record_login, require_allowed
+from app.database.base import UtcDateTime, now
+from app.database.dialect import exact_string
+from app.database.transactions import retry_on_conflict
+from app.extensions import Model, db
+
+
+def normalize_email(email: str) -> str:
+    """Return the one form of an e-mail address that is stored, looked up and counted.
+
+    Composed (NFC), the domain case-folded, the local part in lower case: no provider in use tells
+    mailboxes apart by case. Other characters stay apart, because they name other mailboxes.
+    """
+    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    return unicodedata.normalize("NFC", local.lower() + at + domain.casefold())
+
+
+class User(Model):
+    """Somebody who may log in; `scopes` are what they may do then, with spaces between."""
+
+    __tablename__ = "users"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    email: Mapped[str] = mapped_column(exact_string(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    scopes: Mapped[str] = mapped_column(String(255), default="")
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+    @validates("email")
+    def normalize(self, _: str, email: str) -> str:
+        return normalize_email(email)
+
+
+def register(email: str, password: str, address: str | None) -> None:
+    """Make an account; where there is one already, do as if, in the same time.
+
+    Raises `Forbidden` unless `REGISTRATION_OPEN`.
+    """
+    if not current_app.config["REGISTRATION_OPEN"]:
+        raise Forbidden("Registration is closed.")
+    user = create_user(email, password)
+    if user is None:
+        current_app.logger.info("registration with the e-mail address of an existing account")
+    # For no account where there was one already: whoever registers need not be its owner.
+    record_login(make_attempt(user.email if user else "", address), {})
+
+
+def create_user(email: str, password: str, scopes: str | None = None) -> User | None:
+    """Create an account with `scopes`, by default DEFAULT_SCOPES; return None if one exists."""
+    if scopes is None:
+        scopes = current_app.config.get("DEFAULT_SCOPES", "")
+    user = User(email=email, password_hash=hash_password(password), scopes=scopes)
+    db.session.add(user)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        if find_user(email) is None:  # refused for another reason
+            raise
+        return None
+    return user
+
+
+def find_user(email: str) -> User | None:
+    """Return whose e-mail address it is."""
+    return db.session.scalar(select(User).where(User.email == normalize_email(email)))
+
+
+def check_credentials(email: str, password: str, address: str | None) -> User:
+    """Return the user with this e-mail address and password, who logs in from `address`.
+
+    Raises `Unauthorized` without one, and `TooManyRequests` after too many failures.
+    """
+    attempt = make_attempt(normalize_email(email), address)
+    require_allowed(attempt)
+    user = find_user(email)
+    # Hashing takes long: no connection is held meanwhile.
+    db.session.commit()
+    if not verify_password(password, user.password_hash if user else None) or not (
+        user and user.is_active
+    ):
+        count_failure(attempt)
+        raise unauthorized("The e-mail address or the password is wrong.")
+    # Once more: of guesses made at once, the right one may come after too many others.
+    record_login(attempt, require_allowed(attempt))
+    if needs_rehash(user.password_hash):
+        store_password_hash(user, hash_password(password))
+    return user
+
+
+@retry_on_conflict
+def store_password_hash(user: User, password_hash: str) -> None:
+    """Replace the user's hash by one of today's parameters."""
+    user.password_hash = password_hash
+    db.session.commit()
+
+
+def current_user_id() -> uuid.UUID | None:
+    """Return the id of the user whose request is being served; None where that is nobody."""
+    identity = current_identity()
+    return identity and uuid.UUID(identity.subject)
+
+
+def current_user() -> User:
+    """Return the user whose request is being served; raises `Unauthorized` where they are gone."""
+    user = db.session.get(User, current_user_id())
+    if user is None:
+        raise unauthorized("The account is gone.")
+    return user

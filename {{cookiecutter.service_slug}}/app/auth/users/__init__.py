@@ -1,1 +1,0 @@
-"""The people that this service knows."""

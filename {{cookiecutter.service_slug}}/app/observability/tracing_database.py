@@ -1,0 +1,67 @@
+"""The span of each statement, as OpenTelemetry's semantic conventions for databases have it."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection, ExceptionContext, ExecutionContext
+
+from app.observability.tracing_setup import get_tracer
+
+SPAN = "_service_span"
+TABLE = re.compile(r"(?i)\b(?:FROM|INTO|UPDATE)\s+[\"`]?(\w+)")
+
+
+def trace_statements() -> None:
+    """Trace what any engine executes within a request that is traced."""
+    if not event.contains(Engine, "before_cursor_execute", start):
+        event.listen(Engine, "before_cursor_execute", start)
+        event.listen(Engine, "after_cursor_execute", end)
+        event.listen(Engine, "handle_error", fail)
+
+
+@lru_cache(maxsize=512)
+def summarise(statement: str) -> tuple[str, str]:
+    """Return a statement's verb, and a summary of it that names its first table."""
+    verb = statement.split(None, 1)[0].upper()
+    table = TABLE.search(statement)
+    return verb, f"{verb} {table[1]}" if table else verb
+
+
+def start(
+    connection: Connection, _: Any, statement: str, __: Any, execution: ExecutionContext, ___: bool
+) -> None:
+    if not trace.get_current_span().is_recording():
+        return
+    url = connection.engine.url
+    verb, summary = summarise(statement)
+    attributes = {
+        "db.system.name": connection.dialect.name,
+        "db.namespace": url.database,
+        "db.operation.name": verb,
+        "db.query.summary": summary,
+        "db.query.text": statement,  # with placeholders: the values are not in it
+        "server.address": url.host,
+        "server.port": url.port,
+    }
+    known = {name: value for name, value in attributes.items() if value is not None}
+    span = get_tracer().start_span(summary, kind=SpanKind.CLIENT, attributes=known)
+    setattr(execution, SPAN, span)
+
+
+def end(_: Any, __: Any, ___: str, ____: Any, execution: ExecutionContext, _____: bool) -> None:
+    span = getattr(execution, SPAN, None)
+    if span is not None:
+        span.end()
+
+
+def fail(failure: ExceptionContext) -> None:
+    span = getattr(failure.execution_context, SPAN, None)
+    if span is not None:
+        error = failure.original_exception
+        span.set_attribute("error.type", type(error).__name__)
+        span.set_status(StatusCode.ERROR)
+        span.end()

@@ -1,0 +1,50 @@
+"""Orders over HTTP: priced, charged and returned, not stored."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from app.api import Blueprint
+from app.api.idempotency import IdempotencySchema
+from app.clients import payments
+from app.observability.slo import slo
+from app.orders.metrics import count_order
+from app.orders.pricing import minor_unit, total
+from app.orders.schemas import OrderSchema
+
+orders = Blueprint(
+    "orders",
+    __name__,
+    {% if cookiecutter.auth != "none" %}
+    scope="orders",
+    {% endif %}
+    url_prefix="/orders",
+    description="Orders",
+)
+
+
+@orders.post("/")
+@orders.arguments(IdempotencySchema, location="headers")
+@orders.arguments(OrderSchema)
+@orders.response(201, OrderSchema)
+@orders.alt_response(402, "PAYMENT_REQUIRED")
+@orders.alt_response(503, "SERVICE_UNAVAILABLE")
+@slo("order-creation", objective=0.999, latency=1.0)
+def create_order(headers: dict[str, str], order: dict[str, Any]) -> dict[str, Any]:
+    """Price an order and charge it
+
+    The response is its only copy: the service stores nothing. Sent again with the same
+    Idempotency-Key, it is the same order to the payment provider, and charged once.
+    """
+    key = headers.get("idempotency_key")
+    order_id = uuid.uuid5(uuid.NAMESPACE_URL, key) if key else uuid.uuid4()
+    amount = total(order["items"]).quantize(minor_unit(order["currency"]))
+    payments.charge(order_id, amount, order["currency"])
+    count_order("paid", amount, order["currency"])
+    return {
+        **order,
+        "id": order_id,
+        "status": "paid",
+        "total": amount,
+        "created_at": datetime.now(UTC),
+    }

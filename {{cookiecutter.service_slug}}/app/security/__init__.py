@@ -1,0 +1,60 @@
+"""Security headers, CORS, proxy headers, rate limit."""
+
+from flask import Flask, Response
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.api.errors import handle_http_exception
+from app.extensions import cors
+from app.observability.record import set_default_headers
+from app.security.rate_limit import init_rate_limit
+
+# https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html
+HEADERS = {
+    # A response is data: nothing is loaded, run or framed on its behalf.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+# Two years (RFC 6797); browsers heed it over HTTPS only.
+HSTS = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
+
+# The headers that a page of another origin may read.
+EXPOSED = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+
+
+def init_security(app: Flask) -> None:
+    """Set the security headers, and what CORS_ORIGINS, RATE_LIMIT and TRUSTED_PROXIES say."""
+    config = app.config
+    set_default_headers(app, security_headers(config["ENVIRONMENT"]))
+    app.register_error_handler(ParseException, handle_malformed_body)
+    if config["RATE_LIMIT"]:
+        init_rate_limit(app)
+    if config["CORS_ORIGINS"]:
+        cors.init_app(app, origins=config["CORS_ORIGINS"], expose_headers=EXPOSED)
+    if config["TRUSTED_PROXIES"]:
+        trust_proxy_headers(app, config["TRUSTED_PROXIES"])
+
+
+def security_headers(environment: str) -> dict[str, str]:
+    """Return the headers of every response that does not set its own."""
+    return HEADERS | (HSTS if environment == "production" else {})
+
+
+def handle_malformed_body(error: ParseException) -> Response:
+    """Return a 400 for a chunked body that gunicorn finds malformed while a view reads it."""
+    return handle_http_exception(BadRequest(str(error)))
+
+
+def trust_proxy_headers(app: Flask, hops: int) -> None:
+    """Take the client's address, the scheme and the host from X-Forwarded-* of the last `hops` proxies.
+
+    Each proxy appends its own value: values further left may be forged by the client.
+    """
+    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+    )

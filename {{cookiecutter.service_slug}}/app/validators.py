@@ -1,0 +1,52 @@
+"""Validators of settings. Each raises `ValidationError` for a value that cannot work."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from environs import ValidationError
+
+
+def validate_address(host: str) -> None:
+    """Require an IP address or a host name to listen on."""
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
+            raise ValidationError(f"Not an address: {host!r}.") from None
+
+
+def validate_hosts(hosts: list[str]) -> None:
+    """Require host names, each with an optional port; a leading dot matches subdomains."""
+    for host in hosts:
+        # No IPv6 addresses: werkzeug compares what is before the first colon.
+        if not re.fullmatch(r"\.?[^\W_]([\w.-]*\w)?(:\d{1,5})?", host) or ".." in host:
+            raise ValidationError(f"Not a host name: {host!r}.")
+
+
+def validate_origins(origins: list[str]) -> None:
+    """Require origins (RFC 6454): neither URLs with a path nor `*`."""
+    for origin in origins:
+        # Flask-CORS takes one with brackets, and the like, for a regular expression.
+        if not re.fullmatch(r"https?://[\w.-]+(:\d{1,5})?", origin):
+            raise ValidationError(f"Not an origin: {origin!r}.")
+
+
+def validate_url(url: str) -> None:
+    """Require an absolute URL of HTTP or HTTPS, or an empty string."""
+    require_scheme(url, "https", "http")
+
+
+def validate_https_url(url: str) -> None:
+    """Require an absolute URL of HTTPS, which proves who answers, or an empty string."""
+    require_scheme(url, "https")
+
+
+def require_scheme(url: str, *schemes: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_absolute = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_absolute = False
+    if url and not is_absolute:
+        raise ValidationError(f"Must be a URL that starts with {' or '.join(schemes)}://.")

@@ -1,0 +1,222 @@
+"""Keys that the issuer publishes, and what becomes of a service that cannot have them."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NoReturn
+
+import jwt
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.auth import keys
+from app.auth.keys import Key
+from app.config import ConfigError, load_config
+
+
+def make_key(kid: str) -> Key:
+    return Key({**keys.make_key("ES256").jwk, "kid": kid})
+
+
+class Issuer(ThreadingHTTPServer):
+    """Publishes keys, for as long as it is up."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Publisher)
+        self.keys = [make_key("first")]
+        self.asked = 0
+        self.body: bytes | None = None
+        self.speaks_http = True
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/resource_server.json"
+
+    def make_token(self, key: Key | None = None, **changes: Any) -> str:
+        key = key or self.keys[0]
+        now = int(time.time())
+        claims = {"iss": "https://issuer", "aud": "this", "sub": "ada", "iat": now, "exp": now + 60}
+        return jwt.encode(
+            claims | changes, key.signing_key, algorithm=key.algorithm, headers={"kid": key.id}
+        )
+
+
+class Publisher(BaseHTTPRequestHandler):
+    server: Issuer
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        published = json.dumps({"keys": [key.public() for key in self.server.keys]}).encode()
+        if self.server.speaks_http:
+            self.send_response(200)
+            self.end_headers()
+        self.wfile.write(published if self.server.body is None else self.server.body)
+
+    def log_message(self, *_: Any) -> None:
+        """It is not told."""
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    issuer = Issuer()
+    yield issuer
+    issuer.shutdown()
+    issuer.server_close()
+
+
+@pytest.fixture
+def service(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    monkeypatch.setenv("JWKS_URL", issuer.url)
+    monkeypatch.setenv("JWT_ISSUER", "https://issuer")
+    monkeypatch.setenv("JWT_AUDIENCE", "this")
+    app = create_app(load_config("testing"))
+
+    @app.get("/mine")
+    def mine() -> dict[str, str]:
+        from app.auth.identity import require
+
+        return {"subject": require().subject}
+
+    return app.test_client()
+
+
+def ask(service: FlaskClient, token: str) -> int:
+    return service.get("/mine", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_a_token_of_the_issuer_is_good(service: FlaskClient, issuer: Issuer) -> None:
+    assert [ask(service, issuer.make_token()) for _ in range(3)] == [200] * 3
+    assert issuer.asked == 1
+
+
+def test_a_token_of_anyone_else_is_not(service: FlaskClient, issuer: Issuer) -> None:
+    assert ask(service, issuer.make_token(make_key("first"))) == 401
+    assert ask(service, issuer.make_token(iss="https://evil")) == 401
+    assert ask(service, issuer.make_token(aud="other")) == 401
+
+
+def test_a_flood_of_key_ids_is_no_flood_of_requests(service: FlaskClient, issuer: Issuer) -> None:
+    assert {ask(service, issuer.make_token(make_key(str(n)))) for n in range(40)} == {401}
+    assert issuer.asked == 1
+
+
+def test_a_new_key_is_found(
+    service: FlaskClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(service, issuer.make_token()) == 200
+    issuer.keys.insert(0, make_key("second"))
+    assert ask(service, issuer.make_token()) == 401  # asked a moment ago
+    monkeypatch.setattr(resource_server, "COOLDOWN", 0)
+    assert ask(service, issuer.make_token()) == 200
+    assert ask(service, issuer.make_token(issuer.keys[1])) == 200
+
+
+def test_a_key_that_is_withdrawn_is_good_no_more(
+    service: FlaskClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = issuer.make_token()
+    assert ask(service, token) == 200
+    issuer.keys = [make_key("second")]
+    monkeypatch.setattr(resource_server, "COOLDOWN", 0)
+    monkeypatch.setattr(resource_server, "LIFETIME", 0)
+    assert ask(service, token) == 401
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"keys": []}', b"[" * 300_000, b"[" * 200_000, b"\xff"])
+def test_the_last_good_keys_count_while_the_issuer_is_down(
+    service: FlaskClient, issuer: Issuer, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(service, issuer.make_token()) == 200
+    monkeypatch.setattr(resource_server, "COOLDOWN", 0)
+    monkeypatch.setattr(resource_server, "LIFETIME", 0)
+    issuer.body = body
+    assert ask(service, issuer.make_token()) == 200
+    issuer.speaks_http = False
+    assert ask(service, issuer.make_token()) == 200
+    issuer.shutdown()
+    issuer.server_close()
+    assert ask(service, issuer.make_token()) == 200
+
+
+def test_without_any_keys_nobody_is_let_in(service: FlaskClient, issuer: Issuer) -> None:
+    issuer.body = b"no"
+    assert ask(service, issuer.make_token()) == 503
+
+
+def test_an_issuer_that_hangs_holds_up_one_request_and_no_other(
+    service: FlaskClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_: str) -> NoReturn:
+        time.sleep(1)
+        raise OSError("timed out")
+
+    monkeypatch.setattr(resource_server, "fetch", hang)
+    token = issuer.make_token()
+
+    def timed(_: int) -> tuple[int, float]:
+        started = time.perf_counter()
+        return ask(service.application.test_client(), token), time.perf_counter() - started
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(timed, range(8)))
+    assert {status for status, _ in asked} == {503}
+    assert sorted(taken for _, taken in asked)[-2] < 0.8
+
+
+def test_keys_of_an_issuer_that_publishes_key_ops_sign_are_taken(
+    service: FlaskClient, issuer: Issuer
+) -> None:
+    """As issuers of version 0.1.0 do, for the halves of their pairs."""
+    published = {**issuer.keys[0].public(), "key_ops": ["sign"]}
+    issuer.body = json.dumps({"keys": [published]}).encode()
+    assert ask(service, issuer.make_token()) == 200
+
+
+def test_a_shared_secret_is_never_published(service: FlaskClient, issuer: Issuer) -> None:
+    secret = Key({"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "secret"})
+    issuer.body = json.dumps({"keys": [secret.jwk, issuer.keys[0].public()]}).encode()
+    assert ask(service, issuer.make_token(secret)) == 401
+
+
+def test_production_takes_keys_over_https_alone(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    production.pop("JWT_KEYS")
+    for name, value in {**production, "JWKS_URL": "http://issuer.example"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="JWKS_URL"):
+        load_config("production")
+    monkeypatch.setenv("JWKS_URL", "https://issuer.example")
+    load_config("production")
+
+
+@pytest.mark.parametrize("url", ["https://", "issuer.example", "http://[", "https://a:port/"])
+def test_a_url_that_is_none_is_named_at_the_start(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWKS_URL", url)
+    with pytest.raises(ConfigError, match="JWKS_URL"):
+        load_config("testing")
+
+
+def test_production_needs_no_secret_that_nothing_reads(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in production.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    assert load_config("production").SECRET_KEY is None
+
+
+def test_a_token_to_try_with_is_made_where_the_key_is_at_hand() -> None:
+    app = create_app(load_config("testing"))
+    made = app.test_cli_runner().invoke(args=["tokens", "make", "ada"])
+    assert made.exit_code == 0
+    assert app.extensions["verifier"].verify(made.output.strip()).identity.subject == "ada"
+    app.config["JWT_KEYS"] = []
+    assert app.test_cli_runner().invoke(args=["tokens", "make", "ada"]).exit_code == 1

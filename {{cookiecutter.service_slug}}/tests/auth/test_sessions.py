@@ -1,0 +1,228 @@
+"""From a login to its end; and what another site can make a browser do."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import pytest
+from flask import Flask, abort
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.api import Blueprint
+from app.auth.identity import current_identity
+from app.auth.sessions import LoginSession
+from app.auth.users import User, find_user
+from app.config import ConfigError, load_config
+from app.database.base import now
+from app.extensions import db
+
+ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
+
+
+@pytest.fixture
+def log_in(app: Flask, client: FlaskClient) -> Callable[[], FlaskClient]:
+    """Logs in from one browser more."""
+    client.post("/auth/register", json=ADA)
+
+    def log_in() -> FlaskClient:
+        browser = app.test_client()
+        answer = browser.post("/auth/login", json=ADA)
+        assert answer.status_code == 200
+        browser.environ_base["HTTP_X_CSRF_TOKEN"] = answer.get_json()["csrf_token"]
+        return browser
+
+    return log_in
+
+
+def me(browser: FlaskClient) -> int:
+    return browser.get("/auth/me").status_code
+
+
+def move(app: Flask, **moments: timedelta) -> None:
+    """Move the moments of every login."""
+    with app.app_context():
+        values: Any = {name: now() + by for name, by in moments.items()}
+        db.session.execute(update(LoginSession).values(values))
+        db.session.commit()
+
+
+def cookie(answer: TestResponse) -> str:
+    (header,) = answer.headers.getlist("Set-Cookie")
+    return header
+
+
+def test_who_logs_in_is_known(log_in: Callable[[], FlaskClient]) -> None:
+    assert log_in().get("/auth/me").get_json()["email"] == "ada@example.com"
+
+
+def test_who_does_not_is_asked_to(client: FlaskClient) -> None:
+    response = client.get("/auth/me")
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Cookie ")
+
+
+def test_no_script_and_no_other_site_gets_the_cookie(client: FlaskClient) -> None:
+    client.post("/auth/register", json=ADA)
+    header = cookie(client.post("/auth/login", json=ADA))
+    assert "HttpOnly" in header
+    assert "SameSite=Lax" in header
+    assert "Path=/" in header
+    assert "Domain" not in header
+
+
+def test_in_production_it_travels_by_https_alone(
+    production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in production.items():
+        monkeypatch.setenv(name, value)
+    config = create_app(load_config("production")).config
+    assert config["SESSION_COOKIE_SECURE"]
+    assert config["SESSION_COOKIE_NAME"] == "__Host-session"
+
+
+def test_a_login_has_a_cookie_of_its_own(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
+    victim, attacker = log_in(), log_in()
+    planted = attacker.get_cookie("session")
+    assert planted is not None
+    browser = app.test_client()
+    browser.set_cookie("session", planted.value)
+    browser.post("/auth/login", json=ADA)
+    renewed = browser.get_cookie("session")
+    assert renewed is not None
+    assert renewed.value != planted.value
+    attacker.post("/auth/logout")
+    assert (me(browser), me(victim), me(attacker)) == (200, 200, 401)
+
+
+def test_logging_out_ends_the_login_and_not_only_the_cookie(
+    app: Flask, log_in: Callable[[], FlaskClient]
+) -> None:
+    browser = log_in()
+    kept = browser.get_cookie("session")
+    assert kept is not None
+    assert browser.post("/auth/logout").status_code == 204
+    thief = app.test_client()
+    thief.set_cookie("session", kept.value)
+    assert me(thief) == 401
+
+
+def test_logging_out_everywhere_ends_them_all(log_in: Callable[[], FlaskClient]) -> None:
+    browsers = [log_in() for _ in range(3)]
+    assert browsers[0].post("/auth/logout-everywhere").status_code == 204
+    assert {me(browser) for browser in browsers} == {401}
+
+
+def test_what_a_failing_view_had_half_done_is_undone(
+    app: Flask, log_in: Callable[[], FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = Blueprint("things", __name__, public=True)
+
+    @things.post("/half")
+    def half() -> NoReturn:
+        db.session.add(User(email="half@example.com", password_hash="x", scopes=""))
+        db.session.flush()
+        assert current_identity() is not None
+        abort(409)
+
+    monkeypatch.setattr("app.RESOURCES", [things])
+    config = load_config("testing")
+    config.SQLALCHEMY_DATABASE_URI = app.config["SQLALCHEMY_DATABASE_URI"]
+    open_app = create_app(config)
+    browser = log_in()
+    move(app, seen_at=timedelta(minutes=-5))
+    other = open_app.test_client()
+    other.environ_base = browser.environ_base
+    cookie = browser.get_cookie("session")
+    assert cookie is not None
+    other.set_cookie("session", cookie.value)
+    assert other.post("/half").status_code == 409
+    with app.app_context():
+        assert find_user("half@example.com") is None
+        seen_at = db.session.scalars(select(LoginSession.seen_at)).one()
+        assert now() - seen_at < timedelta(minutes=1)
+    with open_app.app_context():
+        db.engine.dispose()
+
+
+def test_a_login_that_is_not_used_ends(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
+    browser = log_in()
+    move(app, seen_at=timedelta(minutes=-29))
+    assert me(browser) == 200
+    move(app, seen_at=timedelta(minutes=-29))
+    assert me(browser) == 200  # it was used in between
+    move(app, seen_at=timedelta(minutes=-31))
+    assert me(browser) == 401
+
+
+def test_a_login_ends_however_much_it_is_used(
+    app: Flask, log_in: Callable[[], FlaskClient]
+) -> None:
+    browser = log_in()
+    move(app, expires_at=timedelta(seconds=-1))
+    assert me(browser) == 401
+    log_in()
+    with app.app_context():
+        assert db.session.query(LoginSession).count() == 1
+
+
+@pytest.mark.parametrize("token", [None, "", "x", "0" * 64, "caf\xe9"])
+def test_what_changes_something_says_what_only_our_pages_know(
+    log_in: Callable[[], FlaskClient], token: str | None
+) -> None:
+    browser = log_in()
+    del browser.environ_base["HTTP_X_CSRF_TOKEN"]
+    headers = {} if token is None else {"X-CSRF-Token": token}
+    assert browser.post("/auth/logout", headers=headers).status_code == 403
+    assert me(browser) == 200
+
+
+def test_it_is_another_for_each_login_and_can_be_had_again(
+    log_in: Callable[[], FlaskClient],
+) -> None:
+    one, other = log_in(), log_in()
+    tokens = [browser.get("/auth/csrf").get_json()["csrf_token"] for browser in (one, other)]
+    assert tokens[0] == one.environ_base["HTTP_X_CSRF_TOKEN"] != tokens[1]
+    assert one.post("/auth/logout", headers={"X-CSRF-Token": tokens[1]}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://[",
+        "http://[::1",
+        "//",
+    ],
+)
+def test_no_other_site_logs_a_browser_in(client: FlaskClient, origin: str) -> None:
+    client.post("/auth/register", json=ADA)
+    response = client.post("/auth/login", json=ADA, headers={"Origin": origin})
+    assert response.status_code == 403
+    assert "Set-Cookie" not in response.headers
+
+
+def test_a_page_of_ours_does(client: FlaskClient) -> None:
+    client.post("/auth/register", json=ADA)
+    response = client.post("/auth/login", json=ADA, headers={"Origin": "http://localhost"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["SESSION_LIFETIME", "SESSION_IDLE_LIFETIME"])
+@pytest.mark.parametrize("value", ["1000000000000", "0", "never"])
+def test_a_lifetime_that_cannot_work_is_named_at_the_start(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        load_config("testing")
+
+
+@pytest.mark.parametrize("value", ["", "x.y.z", "eyJhIjoxfQ.abc.def", "\xff"])
+def test_a_cookie_that_is_none_is_nobodys(client: FlaskClient, value: str) -> None:
+    client.set_cookie("session", value)
+    assert me(client) == 401

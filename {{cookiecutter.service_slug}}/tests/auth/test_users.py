@@ -1,0 +1,271 @@
+"""Accounts: made, logged into, and told to nobody."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.auth import throttle
+from app.auth.throttle import PAIR_LIMIT, WINDOW
+from app.auth.users import LoginAttempts, create_user, find_user, normalize_email
+from app.database.base import now
+from app.extensions import db
+
+ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
+
+
+def log_in(client: FlaskClient, address: str = "127.0.0.1", **changes: str) -> TestResponse:
+    environ = {"REMOTE_ADDR": address}
+    return client.post("/auth/login", json=ADA | changes, environ_overrides=environ)
+
+
+@pytest.fixture
+def ada(client: FlaskClient) -> None:
+    assert client.post("/auth/register", json=ADA).status_code == 201
+
+
+def test_whoever_registers_may_log_in(client: FlaskClient, ada: None) -> None:
+    assert log_in(client).status_code == 200
+
+
+@pytest.mark.parametrize("email", ["Ada@Example.com", "ada@EXAMPLE.com", " ada@example.com "])
+def test_an_address_is_one_account_however_it_is_written(
+    client: FlaskClient, ada: None, email: str
+) -> None:
+    assert log_in(client, email=email).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "email", ["\u00e1da@example.com", "\uff41da@example.com", "ada@ex\u00e1mple.com"]
+)
+def test_an_address_of_other_characters_is_another_account(
+    client: FlaskClient, ada: None, email: str
+) -> None:
+    assert log_in(client, email=email).status_code == 401
+    other = {"email": email, "password": "another password of mine"}
+    assert client.post("/auth/register", json=other).status_code == 201
+    assert log_in(client, **other).status_code == 200
+    assert log_in(client).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "normalized"),
+    [
+        ("A\u0301da@B\u00dcCHER.example", "\u00e1da@b\u00fccher.example"),
+        ("stra\u00dfe@example.com", "stra\u00dfe@example.com"),
+        ("\uff41da@example.com", "\uff41da@example.com"),
+        ("nobody", "nobody"),
+    ],
+)
+def test_an_address_has_one_form(email: str, normalized: str) -> None:
+    assert normalize_email(email) == normalized
+    assert normalize_email(normalized) == normalized
+
+
+@pytest.mark.parametrize("typed", ["caf\u00e9 \ufb01ne 12", "cafe\u0301 fine 12"])
+def test_a_password_is_one_however_a_keyboard_writes_it(client: FlaskClient, typed: str) -> None:
+    account = {"email": "ada@example.com", "password": "caf\u00e9 fine 12"}
+    assert client.post("/auth/register", json=account).status_code == 201
+    assert log_in(client, password=typed).status_code == 200
+
+
+def test_a_password_that_was_hashed_as_typed_is_still_good(client: FlaskClient, app: Flask) -> None:
+    with app.app_context():
+        user = create_user("ada@example.com", "x", scopes="")
+        assert user is not None
+        user.password_hash = PasswordHasher().hash("caf\u00e9 \ufb01ne 12")
+        db.session.commit()
+    assert log_in(client, password="caf\u00e9 \ufb01ne 12").status_code == 200
+
+
+def test_who_is_known_is_not_told(client: FlaskClient, ada: None) -> None:
+    again = client.post("/auth/register", json=ADA | {"password": "another password of mine"})
+    new = client.post("/auth/register", json=ADA | {"email": "eve@example.com"})
+    assert (again.status_code, set(again.get_json())) == (new.status_code, set(new.get_json()))
+    assert log_in(client).status_code == 200
+
+    wrong = log_in(client, password="not the password")
+    unknown = log_in(client, email="nobody@example.com")
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.headers["WWW-Authenticate"] == unknown.headers["WWW-Authenticate"]
+    told = [response.get_json() for response in (wrong, unknown)]
+    assert set(told[0]) == set(told[1])
+    assert [body["detail"] for body in told] == [told[0]["detail"]] * 2
+
+
+def test_a_password_is_hashed_even_where_there_is_none_to_compare(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified: list[str] = []
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(
+        PasswordHasher, "verify", lambda *args: (verified.append(args[1]), verify(*args))[1]
+    )
+    assert log_in(client).status_code == 401
+    assert [hashed[:10] for hashed in verified] == ["$argon2id$"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"password": "short"}, "#/password"),
+        ({"password": "aaaaaaaaaaaaaaaa"}, "#/password"),
+        ({"password": "ada@example.com"}, "#/password"),
+        ({"password": "x" * 257}, "#/password"),
+        ({"password": "nul \0 nul \0 nul"}, "#/password"),
+        ({"email": "ada"}, "#/email"),
+        ({"email": "\ud800@example.com"}, "#/email"),
+        ({"is_active": True}, "#/is_active"),
+        ({"scopes": "admin"}, "#/scopes"),
+        ({"id": "7"}, "#/id"),
+    ],
+)
+def test_what_cannot_be_registered_is_named(
+    client: FlaskClient, changes: dict[str, Any], pointer: str
+) -> None:
+    response = client.post("/auth/register", json=ADA | changes)
+    assert response.status_code == 422
+    assert response.get_json()["errors"][0]["pointer"] == pointer
+
+
+def test_registration_can_be_closed(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(client.application.config, "REGISTRATION_OPEN", False)
+    assert client.post("/auth/register", json=ADA).status_code == 403
+
+
+def test_a_password_is_hashed_anew_when_hashing_has_changed(
+    client: FlaskClient, app: Flask
+) -> None:
+    with app.app_context():
+        user = create_user(**ADA, scopes="")
+        assert user is not None
+        user.password_hash = PasswordHasher(time_cost=1, memory_cost=8192).hash(ADA["password"])
+        db.session.commit()
+        old = user.password_hash
+    assert log_in(client).status_code == 200
+    with app.app_context():
+        user = find_user(ADA["email"])
+        assert user is not None
+        assert user.password_hash != old
+    assert log_in(client).status_code == 200
+
+
+def guess(client: FlaskClient, address: str = "127.0.0.1", **changes: str) -> int:
+    return log_in(client, address, password="not the password", **changes).status_code
+
+
+def test_an_account_is_guessed_at_so_often_and_no_more(client: FlaskClient, ada: None) -> None:
+    assert [guess(client) for _ in range(PAIR_LIMIT + 1)] == [401] * PAIR_LIMIT + [429]
+    refused = log_in(client)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= WINDOW.total_seconds()
+
+
+@pytest.mark.parametrize("email", ["Ada@example.com", "ada@EXAMPLE.com", " ada@example.com"])
+def test_another_spelling_buys_no_guesses(client: FlaskClient, ada: None, email: str) -> None:
+    for _ in range(PAIR_LIMIT):
+        guess(client)
+    assert log_in(client, email=email).status_code == 429
+
+
+def test_another_address_of_the_same_network_buys_no_guesses(
+    client: FlaskClient, ada: None
+) -> None:
+    tried = [guess(client, f"2001:db8::{n}") for n in range(PAIR_LIMIT + 1)]
+    assert tried == [401] * PAIR_LIMIT + [429]
+    assert log_in(client, "2001:db8::ffff:1").status_code == 429
+    assert log_in(client, "2001:db8:0:1::1").status_code == 200
+
+
+def test_nobody_locks_an_owner_out(
+    client: FlaskClient, ada: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many networks guess at the account, those who have not guessed log in."""
+    monkeypatch.setattr(throttle, "ACCOUNT_LIMIT", 12)
+    tried = [guess(client, f"192.0.2.{n}") for n in range(4) for _ in range(PAIR_LIMIT + 1)]
+    assert tried.count(401) == PAIR_LIMIT + 3 * throttle.UNKNOWN_PAIR_LIMIT
+    for address in ("192.0.2.200", "127.0.0.1"):
+        assert log_in(client, address).status_code == 200
+    # A slip of the owner's counts there as it always did.
+    assert [guess(client) for _ in range(PAIR_LIMIT)] == [401] * PAIR_LIMIT
+
+
+def test_many_failures_of_a_network_lock_out_nobody_who_logged_in_from_it(
+    client: FlaskClient, ada: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "NETWORK_LIMIT", 4)
+    tried = [guess(client, email=f"{n}@example.com") for n in range(5)]
+    assert tried == [401] * 4 + [429]
+    assert log_in(client).status_code == 200
+    assert log_in(client, "192.0.2.1").status_code == 200
+
+
+def test_only_failures_are_counted(
+    client: FlaskClient, ada: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "NETWORK_LIMIT", 4)
+    monkeypatch.setattr(throttle, "PAIR_LIMIT", 2)
+    assert {log_in(client).status_code for _ in range(9)} == {200}
+    assert [guess(client), log_in(client).status_code] * 2 == [401, 200] * 2
+
+
+def test_logins_at_once_are_all_let_in(app: Flask, ada: None) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        logins = list(pool.map(lambda _: log_in(app.test_client()).status_code, range(24)))
+    assert set(logins) == {200}
+
+
+def test_guesses_at_once_are_no_more_than_guesses_in_turn(app: Flask, ada: None) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        guesses = list(pool.map(lambda _: guess(app.test_client()), range(24)))
+    assert guesses.count(401) == PAIR_LIMIT
+    assert guesses.count(429) == 24 - PAIR_LIMIT
+
+
+def test_an_unknown_account_is_throttled_like_any(client: FlaskClient) -> None:
+    assert [guess(client) for _ in range(PAIR_LIMIT + 1)] == [401] * PAIR_LIMIT + [429]
+
+
+def test_counts_are_forgotten(client: FlaskClient, app: Flask) -> None:
+    guess(client)
+    with app.app_context():
+        for attempts in db.session.query(LoginAttempts):
+            attempts.expires_at = now()
+        db.session.commit()
+    guess(client, "192.0.2.1", email="eve@example.com")
+    with app.app_context():
+        assert db.session.query(LoginAttempts).count() == 3
+
+
+def run(app: Flask, *command: str, **options: Any) -> Any:
+    return app.test_cli_runner().invoke(args=["users", *command], **options)
+
+
+def test_a_user_is_made_on_the_command_line(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEW_USER_PASSWORD", raising=False)
+    password = f"{ADA['password']}\n" * 2
+    made = run(app, "create", "ada@example.com", "--scopes", "things:read", input=password)
+    assert made.exit_code == 0, made.output
+    assert log_in(client).status_code == 200
+    again = run(app, "create", "Ada@example.com", env={"NEW_USER_PASSWORD": ADA["password"]})
+    assert (again.exit_code, "There is an account" in again.output) == (1, True)
+
+
+@pytest.mark.parametrize("email", ["ada", "\x00@example.com"])
+def test_a_user_that_cannot_be_is_refused_on_the_command_line(app: Flask, email: str) -> None:
+    refused = run(app, "create", email, env={"NEW_USER_PASSWORD": "short"})
+    assert refused.exit_code == 1
+    assert "password" in refused.output
+
+
+def test_a_user_is_let_in_no_more(app: Flask, client: FlaskClient, ada: None) -> None:
+    log_in(client)
+    assert "1 logins ended" in run(app, "revoke", "ada@example.com", "--disable").output
+    assert log_in(client).status_code == 401
+    assert run(app, "revoke", "nobody@example.com").exit_code == 1
