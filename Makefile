@@ -64,7 +64,7 @@ bench: .venv/dev  ## Run the benchmarks of benchmarks/README.md
 # A virtual environment; uv is installed in it if it is not on the PATH.
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Needs Python 3.11 or newer: set PYTHON, as in make $(MAKECMDGOALS) PYTHON=python3.13' >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'Needs Python's venv module: install the package python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'Needs the Python module venv: install the package python3-venv' >&2; exit 1; }
 	@echo 'Setting up .venv'
 	@$(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
