@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-# The services' own code is checked as it is generated.
+# The tests check the services' code after it is generated.
 SOURCES := benchmarks fleet hooks tests
 UV := $(or $(shell command -v uv),$(BIN)/uv)
 DEMO := .demo/order-service
@@ -12,20 +12,20 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: demo
-demo: $(DEMO)  ## Scaffold a service with the default answers and serve it (HOST, PORT)
+demo: $(DEMO)  ## Generate a service with the default answers and serve it (HOST, PORT)
 	@$(MAKE) --no-print-directory -C $(DEMO) run PYTHON=$(PYTHON)
 
 $(DEMO): | .venv/demo
-	@rm -rf .demo/new  # what an interrupted scaffolding left
+	@rm -rf .demo/new  # left by an interrupted run
 	@$(BIN)/cookiecutter . --no-input --output-dir .demo/new
 	@mv .demo/new/order-service $(DEMO)
 
 .PHONY: test
-test: .venv/dev  ## Prove what needs no server, in minutes (TESTS="-k name" to choose)
+test: .venv/dev  ## Run the tests that need no server (TESTS="-k name" to select)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not proof" $(TESTS)
 
 .PHONY: proof
-proof: .venv/dev  ## Prove the rest: servers, faults, attacks, image, browser, fleet (TESTS="-k name" to choose)
+proof: .venv/dev  ## Run the other tests: servers, faults, attacks, image, browser, fleet (TESTS="-k name" to select)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m proof $(TESTS)
 
 .PHONY: lint
@@ -39,21 +39,21 @@ format: .venv/dev  ## Format the template's own Python
 	@$(BIN)/ruff format $(SOURCES)
 
 .PHONY: pins
-pins: .venv/dev  ## Pin the newest versions of everything, for all pieces together
+pins: .venv/dev  ## Pin the newest versions of all packages, for all pieces together
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.pins
 
 .PHONY: release
-release: .venv/dev  ## Check and tag the release that pyproject.toml names
+release: .venv/dev  ## Check, test and tag the version in pyproject.toml
 	@$(BIN)/python -m tests.releases --check
 	@$(MAKE) --no-print-directory test proof
 	@$(BIN)/python -m tests.releases
 
 .PHONY: fleet
-fleet: .venv/dev  ## Tell how services stand (SERVICES="folder ...", FLEET_OPTIONS=--json)
+fleet: .venv/dev  ## Report the status of services (SERVICES="folder ...", FLEET_OPTIONS=--json)
 	@$(BIN)/python -m fleet $(FLEET_OPTIONS) $(SERVICES)
 
 .PHONY: bench
-bench: .venv/dev  ## Measure what benchmarks/README.md states
+bench: .venv/dev  ## Run the benchmarks of benchmarks/README.md
 	@$(BIN)/python -m benchmarks.generation
 	@$(BIN)/python -m benchmarks.worker_classes
 	@$(BIN)/python -m benchmarks.listing
@@ -61,10 +61,10 @@ bench: .venv/dev  ## Measure what benchmarks/README.md states
 	@$(BIN)/python -m benchmarks.identity
 	@$(BIN)/python -m benchmarks.slow_clients
 
-# A virtual environment from a bare Python, with uv in it if there is none.
+# A virtual environment; uv is installed in it if it is not on the PATH.
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Needs Python 3.11 or newer: set PYTHON, as in make $(MAKECMDGOALS) PYTHON=python3.13' >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'Needs the venv module of Python: install the package python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo 'Needs the Python module venv: install the package python3-venv' >&2; exit 1; }
 	@echo 'Setting up .venv'
 	@$(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
@@ -75,8 +75,8 @@ bench: .venv/dev  ## Measure what benchmarks/README.md states
 	@$(UV) pip install -q --python $(BIN)/python -c constraints.txt cookiecutter
 	@touch $@
 
-# constraints.txt is all that any service needs, and the template's own tools.
+# constraints.txt lists the packages of all services and the template's own tools.
 .venv/dev: .venv/uv constraints.txt
-	@echo 'Installing what the suite and the services need'
+	@echo 'Installing the packages of the tests and the services'
 	@$(UV) pip install -q --python $(BIN)/python -r constraints.txt
 	@touch $@

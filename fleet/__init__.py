@@ -1,1 +1,1 @@
-"""How the services of a fleet stand to the template."""
+"""Report how a fleet of services compares with the template."""

@@ -1,6 +1,6 @@
-"""Prunes the pieces that were not asked for, and says what to type next.
+"""Prune the pieces that the answers do not select, and print the next command to run.
 
-Rendered by cookiecutter, and run in the new service: the standard library alone.
+Rendered by cookiecutter and run in the new service; uses only the standard library.
 """
 
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 
 ANSWERS = json.loads({{cookiecutter | jsonify | pprint}})
 
-# Each piece: the answers that keep it (all of them must hold), and the paths that are its own. Of a
-# file with variants, `names` says what the one that is kept is called.
+# Each piece: the answers that keep it (all of them must match), and its paths. For a file with
+# variants, `names` gives the final name of the one that is kept.
 PIECES = [
     {
         "keep": {"database": ["postgresql", "mysql"]},
@@ -218,12 +218,12 @@ PIECES = [
 
 
 def is_kept(piece, answers):
-    """Tell whether `answers` ask for `piece`."""
+    """Return whether `answers` select `piece`."""
     return all(answers[prompt] in choices for prompt, choices in piece["keep"].items())
 
 
 def prune(root, answers):
-    """Remove from `root` the pieces that `answers` do not ask for, and name the variants that are kept."""
+    """Remove the pieces that `answers` do not select from `root`, and rename the variants that are kept."""
     for piece in PIECES:
         for path in () if is_kept(piece, answers) else piece["paths"]:
             target = root / path
@@ -242,7 +242,7 @@ def prune(root, answers):
 
 if __name__ == "__main__":
     prune(Path.cwd(), ANSWERS)
-    # Not to cruft, which generates a service twice to tell what has changed.
+    # Not when cruft runs the hook: it generates a service twice to compute a diff.
     if "_output_dir" in ANSWERS:
         print(f"""
 Created {ANSWERS["service_slug"]}. To serve it on http://127.0.0.1:8000:

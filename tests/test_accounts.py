@@ -79,7 +79,7 @@ def test_two_accounts_of_one_address_are_told_and_left_alone(service):
     before = emails(engine)
     migrated = db("upgrade")
     assert migrated.returncode != 0
-    assert "have the same e-mail address, written in two ways" in migrated.stderr
+    assert "have the same e-mail address after normalization" in migrated.stderr
     assert emails(engine) == before
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("DELETE FROM users WHERE email LIKE ' %'"))

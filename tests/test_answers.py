@@ -74,7 +74,7 @@ def test_sessions_without_a_database_are_refused_in_one_line_that_says_the_way_o
     result = cookiecutter(tmp_path, {"auth": "session", "database": "none"})
     assert result.returncode == 1
     (said,) = result.stderr.splitlines()
-    assert said.startswith("auth session and database none cannot go together: ")
+    assert said.startswith("auth session and database none cannot be combined: ")
     assert "jwt or none" in said
     made = tmp_path / "made"
     assert not made.exists() or list(made.iterdir()) == []

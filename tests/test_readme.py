@@ -235,8 +235,8 @@ def test_updating_as_it_is_written(shell, tmp_path):
             assert " passed" in said[command]
     assert len(ran) == 19
     assert "Nothing to do." in said["make template-notes"]
-    assert "The tests pass there." in said["make template-rehearse"]
-    assert "To v0.2.0: 2 files changed" in said["make template-update"]
+    assert "The tests pass." in said["make template-rehearse"]
+    assert "Updated to v0.2.0: 2 files changed" in said["make template-update"]
     assert said["git diff --exit-code HEAD~2"] == ""
     assert "start-period=20s" in (shell.folder / "Dockerfile").read_text()
     assert "Say hello" in shell.run("make help")

@@ -238,16 +238,16 @@ IDENTITY = dict.fromkeys(
 def test_a_service_is_told_of_a_release_and_takes_it(released):
     _, service = released
     checked = tool(service, "check")
-    assert (checked.returncode, checked.stdout) == (1, "There is v0.2.0; this service is at v0.1.0.\n")
+    assert (checked.returncode, checked.stdout) == (1, "v0.2.0 is available; this service is at v0.1.0.\n")
     assert tool(service, "notes").stdout == "## [0.2.0]\n\n### Updating\n\nNothing to do.\n"
     updated = tool(service, "update")
     assert updated.returncode == 0, updated.stderr
-    assert "To v0.2.0: 3 files changed" in updated.stdout
+    assert "Updated to v0.2.0: 3 files changed" in updated.stdout
     assert "9091" in (service / "Dockerfile").read_text()
     linked.commit(service, "Update")
     assert tool(service, "check").stdout == "Up to date with v0.2.0.\n"
     assert tool(service, "update").stdout == "Up to date with v0.2.0.\n"
-    assert tool(service, "notes").stdout == "Nothing since v0.2.0.\n"
+    assert tool(service, "notes").stdout == "No changes since v0.2.0.\n"
 
 
 @pytest.mark.proof
@@ -288,7 +288,7 @@ def test_answers_that_cannot_be_change_nothing(released):
     before = harness.read(service)
     refused = tool(service, "update", "--answers", '{"auth": "session", "database": "none"}')
     assert refused.returncode == 3
-    assert "has changed nothing" in refused.stderr
+    assert "nothing was changed" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert {k: v for k, v in harness.read(service).items() if not k.startswith(".git/")} == {
         k: v for k, v in before.items() if not k.startswith(".git/")

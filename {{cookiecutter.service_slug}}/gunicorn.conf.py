@@ -38,24 +38,25 @@ from app.security import security_headers  # noqa: E402
 from app.security.worker import Worker, write_error  # noqa: E402
 
 try:
-    config = load_config()
+    settings = load_config()
 except ConfigError as error:
     sys.exit(str(error))
 
-bind = f"[{config.HOST}]:{config.PORT}" if ":" in config.HOST else f"{config.HOST}:{config.PORT}"
-workers = config.WEB_CONCURRENCY
-threads = config.WEB_THREADS
-timeout = config.WEB_TIMEOUT
+host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+bind = f"{host}:{settings.PORT}"
+workers = settings.WEB_CONCURRENCY
+threads = settings.WEB_THREADS
+timeout = settings.WEB_TIMEOUT
 
 # Threads: a slow dependency holds up one request, not a whole worker. gthread measured against
 # sync, 2 workers each: 0.5 of its throughput on the shortest requests, 3.5 times where a request
 # waits 100 ms, and a probe is answered meanwhile. (gevent: 1.4 and 8, by patching every library.)
 worker_class = Worker
-Worker.request_timeout = config.REQUEST_TIMEOUT
-Worker.connections_per_address = config.CONNECTIONS_PER_ADDRESS
+Worker.request_timeout = settings.REQUEST_TIMEOUT
+Worker.connections_per_address = settings.CONNECTIONS_PER_ADDRESS
 
 # Below Kubernetes' 30 s between SIGTERM and SIGKILL, and after the time that the drain takes.
-graceful_timeout = int(25 - config.DRAIN_SECONDS)
+graceful_timeout = int(25 - settings.DRAIN_SECONDS)
 # For a client that sends its requests in a row; a proxy that keeps its connections idle for longer
 # wants more than its own idle timeout here.
 keepalive = 5
@@ -79,8 +80,8 @@ worker_tmp_dir = memory
 control_socket_disable = True
 
 # The service logs its requests itself; gunicorn's other lines go to the same stream.
-logging.init_logging(config, sys.stdout.fileno())
-loglevel = config.LOG_LEVEL.lower()
+logging.init_logging(settings, sys.stdout.fileno())
+loglevel = settings.LOG_LEVEL.lower()
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
@@ -103,14 +104,14 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
 
 wsgi.Response = Response
-util.write_error = partial(write_error, security_headers(config.ENVIRONMENT))
+util.write_error = partial(write_error, security_headers(settings.ENVIRONMENT))
 
 metrics_socket = None
-if config.METRICS_PORT:
+if settings.METRICS_PORT:
     try:
-        metrics_socket = metrics_server.open_socket(config.HOST, config.METRICS_PORT)
+        metrics_socket = metrics_server.open_socket(settings.HOST, settings.METRICS_PORT)
     except OSError as error:
-        sys.exit(f"Cannot serve metrics on METRICS_PORT {config.METRICS_PORT}: {error.strerror}")
+        sys.exit(f"Cannot serve metrics on METRICS_PORT {settings.METRICS_PORT}: {error.strerror}")
 
 
 def when_ready(arbiter: Any) -> None:
@@ -121,8 +122,8 @@ def when_ready(arbiter: Any) -> None:
         """Fail readiness, and stop when load balancers have seen it; at once when told again."""
         begin_shutdown()
         signal.signal(signal.SIGTERM, stop)
-        if config.DRAIN_SECONDS:
-            signal.setitimer(signal.ITIMER_REAL, config.DRAIN_SECONDS)
+        if settings.DRAIN_SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, settings.DRAIN_SECONDS)
         else:
             signal.raise_signal(signal.SIGTERM)
 

@@ -28,7 +28,7 @@ from werkzeug.routing import MapAdapter
 
 from app import create_app
 from app.config import load_config
-from app.flask_app import Service
+from app.flask_app import FlaskApp
 from app.observability.record import PROBE_PATHS, current_context
 
 VALUES: dict[str, Any] = {
@@ -142,16 +142,16 @@ def test_a_request_is_routed_as_flask_would(
 ) -> None:
     if "host_matching" in options:
         options = {**options, "static_host": "shop.example"}
-    app = Service("plain", **options)
+    app = FlaskApp("plain", **options)
     app.config.update(config)
-    assert bind(app, Service, environ) == bind(app, Flask, environ)
+    assert bind(app, FlaskApp, environ) == bind(app, Flask, environ)
 
 
 def test_where_nothing_is_asked_of_hosts_the_short_cut_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Flask, "create_url_adapter", None)
-    app = Service("plain")
+    app = FlaskApp("plain")
     assert isinstance(app.create_url_adapter(app.request_class(ENVIRONS["plain"])), MapAdapter)
 
 
@@ -161,10 +161,10 @@ def test_every_probe_is_served(app: Flask, path: str) -> None:
 
 
 def test_routes_by_host_and_by_subdomain() -> None:
-    by_subdomain = Service("by_subdomain", subdomain_matching=True)
+    by_subdomain = FlaskApp("by_subdomain", subdomain_matching=True)
     by_subdomain.config["SERVER_NAME"] = "shop.example"
     by_subdomain.add_url_rule("/", subdomain="blue", view_func=lambda: "blue")
-    by_host = Service("by_host", host_matching=True, static_host="shop.example")
+    by_host = FlaskApp("by_host", host_matching=True, static_host="shop.example")
     by_host.add_url_rule("/", host="blue.shop.example", view_func=lambda: "blue")
     for app in (by_subdomain, by_host):
         client = app.test_client()

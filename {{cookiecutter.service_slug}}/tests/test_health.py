@@ -3,8 +3,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from dockerflow.checks import CheckMessage, Critical, Error, Warning, get_checks
 from flask.testing import FlaskClient
-from routes.checks import CheckMessage, Critical, Error, Warning, get_checks
 
 from app.health import checks, routes
 

@@ -1,8 +1,7 @@
-"""Takes what the template has released since: check, rehearse, update, notes.
+"""Update the service to the newest release of its template: check, rehearse, update, notes.
 
-Exits with 0 where there is nothing to do, or nothing left to do; 1 where the template has a newer
-release (check) or the tests fail (rehearse); 2 where conflicts are left to resolve; 3 where it
-cannot, and has changed nothing.
+Exit codes: 0 on success; 1 if there is a newer release (check) or the tests fail (rehearse); 2 if
+there are conflicts to resolve; 3 on an error, after which nothing is changed.
 """
 
 import argparse
@@ -17,44 +16,45 @@ import tempfile
 from pathlib import Path
 
 LINK = Path(".cruft.json")
-BEHIND, CONFLICTS, CANNOT = 1, 2, 3
-# The template's whole: where both sides have changed it, the template's is right.
-THEIRS = ["constraints.txt"]
+OUTDATED, TESTS_FAILED, CONFLICTS, ERROR = 1, 1, 2, 3
+# Files that the template owns: in a conflict, its version is used.
+TEMPLATE_FILES = ["constraints.txt"]
 
 
-class Cannot(Exception):
-    """Nothing was changed; the message says why not, without the token that a URL may have in it."""
+class UpdateError(Exception):
+    """Error that leaves the service unchanged; the message contains no token from a URL."""
 
     def __init__(self, message: str) -> None:
         super().__init__(re.sub(r"://[^/\s]*@", "://", message))
 
 
-def run(*command: str, folder: Path | str = ".") -> str:
-    """Run a command; return what it prints, raises `Cannot` with what it says when it fails."""
+def run_command(*command: str, folder: Path | str = ".") -> str:
+    """Run a command and return its output; raise `UpdateError` with its message if it fails."""
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise Cannot(f"{shlex.join(command)}: {result.stderr.strip() or result.stdout.strip()}")
+        message = result.stderr.strip() or result.stdout.strip()
+        raise UpdateError(f"{shlex.join(command)}: {message}")
     return result.stdout
 
 
 def read_link() -> dict[str, str]:
-    """Return where the service comes from, as cruft keeps it."""
+    """Return .cruft.json: the template and the commit that the service was generated from."""
     if not LINK.exists():
-        raise Cannot(
-            "This service is not linked to its template: see docs/updating.md there, cruft link."
+        raise UpdateError(
+            'This service is not linked to its template: see "cruft link" in its docs/updating.md.'
         )
     link: dict[str, str] = json.loads(LINK.read_text())
     return link
 
 
 def list_releases(template: str) -> list[tuple[str, str]]:
-    """Return the tags vX.Y.Z with their commits, oldest first; where there is none, HEAD."""
+    """Return the tags vX.Y.Z and their commits, oldest first; without any tag, HEAD."""
     found: dict[tuple[int, ...], tuple[str, str]] = {}
-    listed = run("git", "ls-remote", template, "HEAD", "refs/tags/v*")
+    listed = run_command("git", "ls-remote", template, "HEAD", "refs/tags/v*")
     head = ""
     for line in listed.splitlines():
         commit, _, name = line.partition("\t")
-        # A tag with a message names its commit with ^{}, on the line after its own.
+        # The commit of an annotated tag has the suffix ^{}, on the line after the tag.
         if match := re.fullmatch(r"refs/tags/(v(\d+)\.(\d+)\.(\d+))(\^\{\})?", name):
             version = tuple(int(number) for number in match.group(2, 3, 4))
             found[version] = (match[1], commit)
@@ -64,20 +64,20 @@ def list_releases(template: str) -> list[tuple[str, str]]:
 
 
 def require_clean_tree() -> None:
-    """Raise `Cannot` unless all is committed, so that whatever happens can be undone."""
-    if changed := run("git", "status", "--porcelain"):
-        raise Cannot(f"Commit, stash or ignore first what git does not have:\n{changed.rstrip()}")
+    """Raise `UpdateError` if there are uncommitted changes, so that git can undo an update."""
+    if changed := run_command("git", "status", "--porcelain"):
+        raise UpdateError(f"Commit, stash or ignore these changes first:\n{changed.rstrip()}")
 
 
 def find_conflicts(folder: Path) -> list[str]:
-    """Return the paths that git could not merge, or not apply. cruft exits with 0 all the same."""
-    unmerged = run("git", "diff", "--name-only", "--diff-filter=U", folder=folder).split("\n")
-    rejected = run("git", "ls-files", "--others", "*.rej", folder=folder).split("\n")
-    return sorted({path for path in (*unmerged, *rejected) if path})
+    """Return the paths that git could not merge or apply; cruft exits with 0 even then."""
+    unmerged = run_command("git", "diff", "--name-only", "--diff-filter=U", folder=folder)
+    rejected = run_command("git", "ls-files", "--others", "*.rej", folder=folder)
+    return sorted({*unmerged.splitlines(), *rejected.splitlines()})
 
 
-def apply(folder: Path, tag: str, commit: str, answers: str | None = None) -> list[str]:
-    """Update the service in `folder`; return the conflicts. What fails half-way is undone."""
+def apply_update(folder: Path, tag: str, commit: str, answers: str | None = None) -> list[str]:
+    """Update the service in `folder` and return the conflicts; undo the update if cruft fails."""
     command = [
         *shlex.split(os.environ["CRUFT"]),
         "update",
@@ -89,85 +89,91 @@ def apply(folder: Path, tag: str, commit: str, answers: str | None = None) -> li
         command += ["--variables-to-update", answers]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if result.returncode:
-        run("git", "reset", "--hard", "--quiet", folder=folder)
-        run("git", "clean", "-d", "--force", "--quiet", folder=folder)
+        run_command("git", "reset", "--hard", "--quiet", folder=folder)
+        run_command("git", "clean", "-d", "--force", "--quiet", folder=folder)
         lines = (result.stderr.strip() or result.stdout.strip() or "cruft failed").splitlines()
-        raise Cannot(f"Could not update to {tag}, and has changed nothing: {lines[-1]}")
-    for path in set(find_conflicts(folder)) & set(THEIRS):
-        run("git", "checkout", "--theirs", path, folder=folder)
-        run("git", "add", path, folder=folder)
+        raise UpdateError(f"Cannot update to {tag}; nothing was changed: {lines[-1]}")
+    for path in set(find_conflicts(folder)) & set(TEMPLATE_FILES):
+        run_command("git", "checkout", "--theirs", path, folder=folder)
+        run_command("git", "add", path, folder=folder)
     link = json.loads((folder / LINK).read_text())
     link |= {"commit": commit, "checkout": tag if tag != "HEAD" else None}
     text = json.dumps(link, ensure_ascii=False, indent=2, separators=(",", ": "))
     (folder / LINK).write_text(f"{text}\n")
     conflicts = find_conflicts(folder)
     if not conflicts:
-        run("git", "add", "--all", folder=folder)
+        run_command("git", "add", "--all", folder=folder)
     return conflicts
 
 
-def report(tag: str, changed: str, conflicts: list[str]) -> None:
-    print(f"To {tag}: {changed.strip() or 'no file changes'}.")
+def print_report(folder: Path, tag: str, conflicts: list[str]) -> None:
+    changes = run_command("git", "diff", "--shortstat", "HEAD", folder=folder)
+    print(f"Updated to {tag}: {changes.strip() or 'no files changed'}.")
     for path in conflicts:
         print(f"  conflict: {path}")
 
 
-def check() -> int:
+def check_release() -> int:
+    """Print whether the template has a newer release."""
     link = read_link()
     tag, commit = list_releases(link["template"])[-1]
     if link["commit"] == commit:
         print(f"Up to date with {tag}.")
         return 0
-    print(f"There is {tag}; this service is at {link.get('checkout') or link['commit'][:12]}.")
-    return BEHIND
+    current = link.get("checkout") or link["commit"][:12]
+    print(f"{tag} is available; this service is at {current}.")
+    return OUTDATED
 
 
-def update(answers: str | None) -> int:
+def update_service(answers: str | None) -> int:
+    """Update the service to the newest release, with other `answers` if given."""
     link = read_link()
     require_clean_tree()
     tag, commit = list_releases(link["template"])[-1]
     if link["commit"] == commit and not answers:
         print(f"Up to date with {tag}.")
         return 0
-    conflicts = apply(Path("."), tag, commit, answers)
-    report(tag, run("git", "diff", "--shortstat", "HEAD"), conflicts)
-    print("Resolve what is in conflict, test, and commit." if conflicts else "Test, and commit.")
+    conflicts = apply_update(Path("."), tag, commit, answers)
+    print_report(Path("."), tag, conflicts)
+    resolve = "Resolve the conflicts, then run" if conflicts else "Run"
+    print(f"{resolve} the tests and commit.")
     return CONFLICTS if conflicts else 0
 
 
-def rehearse(answers: str | None) -> int:
+def rehearse_update(answers: str | None) -> int:
+    """Update a scratch worktree and run the tests there."""
     link = read_link()
     tag, commit = list_releases(link["template"])[-1]
     scratch = Path(tempfile.mkdtemp(prefix="template-"))
-    run("git", "worktree", "add", "--quiet", "--detach", str(scratch), "HEAD")
+    run_command("git", "worktree", "add", "--quiet", "--detach", str(scratch), "HEAD")
     try:
-        conflicts = apply(scratch, tag, commit, answers)
-        report(tag, run("git", "diff", "--shortstat", "HEAD", folder=scratch), conflicts)
+        conflicts = apply_update(scratch, tag, commit, answers)
+        print_report(scratch, tag, conflicts)
         if conflicts:
             return CONFLICTS
-        print("Running the tests there.", flush=True)
+        print("Running the tests.", flush=True)
         failed = subprocess.run(["make", "test"], cwd=scratch, check=False).returncode
-        print("The tests fail there." if failed else "The tests pass there.")
-        return 1 if failed else 0
+        print("The tests fail." if failed else "The tests pass.")
+        return TESTS_FAILED if failed else 0
     finally:
-        run("git", "worktree", "remove", "--force", str(scratch))
+        run_command("git", "worktree", "remove", "--force", str(scratch))
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def notes() -> int:
-    """Print the sections of the template's changelog that this service has not got yet."""
+def print_notes() -> int:
+    """Print the sections of the template's changelog that are newer than this service."""
     link = read_link()
     tag, commit = list_releases(link["template"])[-1]
     with tempfile.TemporaryDirectory() as clone:
-        run("git", "clone", "--quiet", "--bare", link["template"], clone)
-        known, newer = (
-            re.split(
-                r"^(?=## )", run("git", "show", f"{at}:CHANGELOG.md", folder=clone), flags=re.M
-            )
-            for at in (link["commit"], commit)
+        run_command("git", "clone", "--quiet", "--bare", link["template"], clone)
+        old, new = (
+            run_command("git", "show", f"{revision}:CHANGELOG.md", folder=clone)
+            for revision in (link["commit"], commit)
         )
-    told = "".join(section for section in newer if section not in known).strip()
-    print(told or f"Nothing since {tag}.")
+    sections = re.split(r"^(?=## )", new, flags=re.M)
+    known = re.split(r"^(?=## )", old, flags=re.M)
+    added = "".join(section for section in sections if section not in known).strip()
+    print(added or f"No changes since {tag}.")
     return 0
 
 
@@ -175,18 +181,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["check", "rehearse", "update", "notes"])
     parser.add_argument("--answers", help="other answers to the template's questions, as JSON")
-    given = parser.parse_args()
+    options = parser.parse_args()
     commands = {
-        "check": check,
-        "rehearse": lambda: rehearse(given.answers),
-        "update": lambda: update(given.answers),
-        "notes": notes,
+        "check": check_release,
+        "rehearse": lambda: rehearse_update(options.answers),
+        "update": lambda: update_service(options.answers),
+        "notes": print_notes,
     }
     try:
-        return commands[given.command]()
-    except Cannot as error:
+        return commands[options.command]()
+    except UpdateError as error:
         print(error, file=sys.stderr)
-        return CANNOT
+        return ERROR
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Create orders, their items, and the idempotency keys they came with.
+"""Create the tables of orders, their items, and idempotency keys.
 
 Revises:
 """

@@ -1,4 +1,4 @@
-"""Create users, and what is kept of attempts to log in.
+"""Create the tables of users and login attempts.
 
 Revises:{{ " 0001" if cookiecutter.example else "" }}
 """

@@ -1,4 +1,4 @@
-"""Give orders owners. Those that were placed before have none, and are nobody's to see.
+"""Add owners to orders. Existing orders have no owner, and no user can see them.
 
 Revises: 0002
 """

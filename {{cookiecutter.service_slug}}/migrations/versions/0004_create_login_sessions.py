@@ -1,4 +1,4 @@
-"""Create the logins that cookies stand for.
+"""Create the table of login sessions.
 
 Revises: {{ "0003" if cookiecutter.example else "0002" }}
 """

@@ -1,4 +1,4 @@
-"""Create the logins that tokens come of.
+"""Create the table of token families: the tokens of one login.
 
 Revises: {{ "0003" if cookiecutter.example else "0002" }}
 """

@@ -1,4 +1,4 @@
-"""Compare e-mail addresses exactly, and store each in its one normalized form.
+"""Compare e-mail addresses exactly, and normalize the stored ones.
 
 Revises: {{ "0004_sessions" if cookiecutter.auth == "session" else "0004_tokens" }}
 """
@@ -24,26 +24,26 @@ def normalize(email: str) -> str:
 
 
 def find_changes() -> dict[str, tuple[object, str]]:
-    """Return the id and the stored address of each user by the normalized one that differs.
+    """Return the user id and the stored address by normalized address, where the two differ.
 
-    Raises `RuntimeError` for users who would have the same address.
+    Raises `RuntimeError` if two users would have the same address.
     """
     by_email: dict[str, tuple[object, str]] = {}
     for user_id, email in op.get_bind().execute(sa.select(users.c.id, users.c.email)):
         other = by_email.setdefault(normalize(email), (user_id, email))
         if other[0] != user_id:
             raise RuntimeError(
-                f"The users {other[0]} and {user_id} have the same e-mail address, written in two "
-                "ways. Change or delete one of them, then migrate again."
+                f"The users {other[0]} and {user_id} have the same e-mail address "
+                "after normalization. Change or delete one of them, then migrate again."
             )
     return {new: user for new, user in by_email.items() if new != user[1]}
 
 
 def upgrade() -> None:
     dialect = op.get_context().dialect.name
-    # SQL that is written for later (--sql) has no rows to look at.
+    # With --sql there is no connection to read rows from.
     changes = {} if op.get_context().as_sql else find_changes()
-    # SQLite compares exactly, and would have to copy the table.
+    # SQLite already compares exactly, and would have to copy the table.
     if dialect != "sqlite":
         op.alter_column(
             "users",
@@ -57,4 +57,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Keep both: version 0.1.0 reads them as well."""
+    """Keep the changes: version 0.1.0 works with them."""

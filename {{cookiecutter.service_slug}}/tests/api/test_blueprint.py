@@ -8,7 +8,7 @@ from werkzeug.exceptions import Unauthorized
 
 from app import create_app
 from app.api import Blueprint
-from app.auth.identity import Identity, current_identity
+from app.auth.identity import Authentication, Identity, authentication, current_identity
 from app.config import load_config
 
 # What is no resource, and public: probes, documentation, metrics.
@@ -146,7 +146,8 @@ def test_a_coroutine_that_requires_a_scope_is_run(things: Blueprint) -> None:
     client = open_client()
     assert client.get("/things/later").status_code == 401
     caller = Identity("ada", frozenset({"things:read"}))
-    client.application.extensions["authenticate"] = lambda: caller
+    known = Authentication(lambda: caller, "bearer", "")
+    authentication.set(client.application, known)
     assert client.get("/things/later").get_json() == {"called": True}
 
 

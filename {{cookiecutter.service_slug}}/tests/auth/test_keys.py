@@ -86,7 +86,7 @@ def test_a_set_keeps_its_sequence_and_skips_what_it_does_not_know() -> None:
     keys = read_keys(json.dumps({"keys": [first, *odd, second]}))
     assert [key.jwk for key in keys] == [first, second]
     ring = KeyRing(keys)
-    assert ring.first().id == first["kid"]
+    assert next(iter(ring.keys)) == first["kid"]
     assert ring.find(second["kid"]) is keys[1]
     assert ring.find(None) is None
     assert KeyRing(keys[:1]).find(None) is keys[0]

@@ -148,7 +148,7 @@ def test_what_is_known_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, token = verifier(), make()
     ours.verify(token)
     later = time.time() + 3600
-    monkeypatch.setattr("app.auth.tokens.verification.time.time", lambda: later)
+    monkeypatch.setattr("app.auth.tokens.time.time", lambda: later)
     with pytest.raises(InvalidToken, match="expired"):
         ours.verify(token)
 

@@ -19,12 +19,12 @@ def test_a_payments_url_that_is_none_is_refused_at_the_start(
 ) -> None:
     for name, value in {**production, "PAYMENTS_URL": url}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigError, match="PAYMENTS_URL: Not a valid URL") as refusal:
+    with pytest.raises(ConfigError, match="PAYMENTS_URL: Must be a URL") as refusal:
         load_config(environment)
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("url", ["http://payments:8080/v1", "https://payments.example/v1"])
+@pytest.mark.parametrize("url", ["http://payments_api:8080/v1", "https://payments.example/v1"])
 def test_a_payments_url_is_taken(
     url: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from dockerflow.logging import MozlogFormatter
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.config import LogConfig, load_config
+from app.config import CONFIGS, load_config
 from app.observability import logging as service_logging
 from app.observability.metrics import LOG_LINES_LOST
 from app.observability.record import current_context
@@ -268,7 +268,10 @@ def test_production_logs_json_and_development_lines(monkeypatch: pytest.MonkeyPa
     from environs import FileAwareEnv
 
     monkeypatch.delenv("LOG_FORMAT", raising=False)
-    formats = [LogConfig(FileAwareEnv(), name).LOG_FORMAT for name in ("production", "development")]
+    formats = [
+        CONFIGS[name](FileAwareEnv(eager=False)).LOG_FORMAT
+        for name in ("production", "development")
+    ]
     assert formats == ["json", "console"]
 
 

@@ -60,7 +60,7 @@ def test_a_hook_that_fails_is_logged_and_counted_and_costs_nothing_else(
     assert app.test_client().get("/nowhere").status_code == 404
     assert hooks == ["opened", "closed"]
     assert failures("fail") == before + 2
-    told = [record for record in caplog.records if record.name == "app.context"]
+    told = [record for record in caplog.records if record.name == "app.observability.record"]
     assert [record.getMessage() for record in told] == ["The request hook fail failed."] * 2
     assert "a faulty hook" in caplog.text
 

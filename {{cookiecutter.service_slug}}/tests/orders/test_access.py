@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from app.auth.identity import Identity
 from app.extensions import db
 from app.orders import checkout
 from app.orders.models import Order
@@ -50,7 +51,7 @@ def test_a_list_shows_ones_own(eve: FlaskClient, client: FlaskClient, placed: Te
     assert client.get("/orders/").get_json()["orders"] == [placed.get_json()]
 
 
-def test_outside_of_a_request_no_order_is_visible_and_an_owner_is_given(
+def test_outside_of_a_request_no_order_is_visible_until_it_acts_for_a_user(
     app: Flask, client: FlaskClient, placed: TestResponse
 ) -> None:
     with app.app_context():
@@ -58,7 +59,8 @@ def test_outside_of_a_request_no_order_is_visible_and_an_owner_is_given(
         db.session.add(Order(currency="EUR", total=Decimal(1)))  # from before there were users
         db.session.commit()
         assert db.session.scalars(visible_orders()).all() == []
-        made = checkout.place_order(OrderSchema().load(ORDER), key=None, owner_id=owner)
+        g.identity = Identity(str(owner), frozenset())
+        made = checkout.place_order(OrderSchema().load(ORDER), key=None)
     visible = client.get("/orders/").get_json()["orders"]
     assert [order["id"] for order in visible] == [made["id"], placed.get_json()["id"]]
 

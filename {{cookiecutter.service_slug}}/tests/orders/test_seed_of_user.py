@@ -14,4 +14,4 @@ def test_nobody_has_no_orders(client: FlaskClient) -> None:
     seed = ["orders", "seed", "nobody@example.com"]
     result = client.application.test_cli_runner().invoke(args=seed)
     assert result.exit_code == 1
-    assert "no account" in result.output
+    assert "No account" in result.output

@@ -238,11 +238,3 @@ def test_nothing_of_a_request_is_left_after_it(client: FlaskClient) -> None:
     client.get("/things/7", headers={"traceparent": KEPT["sampled"], "baggage": "tenant=7"})
     assert not trace.get_current_span().get_span_context().is_valid
     assert baggage.get_all() == {}
-
-
-def test_a_traced_request_is_an_exemplar(client: FlaskClient) -> None:
-    answer = client.get("/things/7").get_json()
-    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-    exposed = client.get("/metrics", headers=accept).text
-    assert f'trace_id="{answer["trace_id"]}"' in exposed
-    assert f'trace_id="{answer["trace_id"]}"' not in client.get("/metrics").text
