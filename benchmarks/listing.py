@@ -81,7 +81,7 @@ def main() -> None:
 def middle(client, size: int) -> str:
     """The cursor of a page in the middle of the list."""
     from app.orders.models import Order
-    from app.orders.pagination import Cursor
+    from app.api.pagination import Cursor
 
     with client.application.app_context():
         from app.database import db
@@ -98,15 +98,15 @@ def middle(client, size: int) -> str:
 def explain(app, cursor: str) -> str:
     """How PostgreSQL finds the page: the nodes of its plan."""
     from app.database import db
-    from app.orders import service
-    from app.orders.pagination import decode_cursor
+    from app.orders import queries
+    from app.api.pagination import CursorField
 
     statements = []
     with app.app_context():
         sqlalchemy.event.listen(
             db.engine, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
-        service.list_orders(20, decode_cursor(cursor))
+        queries.list_orders(20, CursorField().deserialize(cursor))
         sql, parameters = statements[0]
         with db.engine.connect() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN {sql}", parameters).scalars().all()

@@ -47,8 +47,8 @@ os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 if sys.argv[1] == "served":
     from app.observability import metrics
     from app.observability.logging import init_logging
-    from app.config import load_log_config
-    init_logging(load_log_config(), 1)
+    from app.config import load_config
+    init_logging(load_config(), 1)
     metrics.start_worker(1)
 application = importlib.import_module(sys.argv[1]).application
 body = json.dumps(json.loads(sys.argv[2])).encode()

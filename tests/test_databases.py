@@ -50,23 +50,22 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy.exc import DBAPIError
 from app import create_app
-from app.auth.users import accounts
-from app.auth.{package} import service
+from app.auth import {module}, users
 
 app = create_app()
-accounts.verify_password = lambda *_: True
-accounts.needs_rehash = lambda *_: False
+users.verify_password = lambda *_: True
+users.needs_rehash = lambda *_: False
 
 def log_in(email):
     with app.test_request_context():
         try:
-            service.log_in(accounts.check_credentials(email, "any", address="10.0.0.1"))
+            {module}.log_in(users.check_credentials(email, "any", address="10.0.0.1"))
         except DBAPIError as error:
             return str(error.orig)
 
 with app.app_context():
-    accounts.create_user("ada@example.com", "correct horse battery staple", "")
-    accounts.create_user("eve@example.com", "correct horse battery staple", "")
+    users.create_user("ada@example.com", "correct horse battery staple", "")
+    users.create_user("eve@example.com", "correct horse battery staple", "")
 with ThreadPoolExecutor(8) as threads:
     outcomes = Counter(threads.map(log_in, ["ada@example.com", "eve@example.com"] * 150))
 print(outcomes)
@@ -75,13 +74,13 @@ assert outcomes == {{None: 300}}
 
 
 @pytest.mark.parametrize("database", DATABASE_URLS)
-@pytest.mark.parametrize(("auth", "package"), [("jwt", "issuer"), ("session", "session")])
-def test_parallel_logins_do_not_fail(database, auth, package, tmp_path):
+@pytest.mark.parametrize(("auth", "module"), [("jwt", "issuer"), ("session", "sessions")])
+def test_parallel_logins_do_not_fail(database, auth, module, tmp_path):
     folder = write_service(tmp_path, database=database, auth=auth)
     with servers.database(server_url(database)) as url:
         settings = {"DATABASE_URL": url, "WEB_THREADS": "8"}
         flask(folder, "db", "upgrade", **settings)
-        script = LOGINS.format(package=package)
+        script = LOGINS.format(module=module)
         result = servers.run(folder, sys.executable, "-c", script, **settings)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -174,9 +173,9 @@ import time
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from app import create_app
-from app.database import db, {module}
+from app.database import db, dialect
 
-{module}.ANSWER_TIMEOUT = 6
+dialect.ANSWER_TIMEOUT = 6
 with create_app().app_context():
     # Longer than it may take to connect.
     db.session.execute(text("SELECT {sleep}(4)"))
@@ -204,7 +203,7 @@ def test_a_server_that_stops_answering_is_given_up(database, sleep, options, tmp
             folder,
             sys.executable,
             "-c",
-            FREEZE.format(module=database, sleep=sleep),
+            FREEZE.format(sleep=sleep),
             DATABASE_URL=through.render_as_string(hide_password=False) + options,
         )
         proxy.shutdown()

@@ -54,18 +54,18 @@ def release_pins_a_file_and_the_factory(template: Path) -> None:
         template / SERVICE / "app" / "__init__.py",
         ("    init_errors(app)\n", "    init_errors(app)\n    init_uptime(app)\n"),
         (
-            "from app.service import",
-            "from app.observability.uptime import init_uptime\nfrom app.service import",
+            "from app.resources import",
+            "from app.observability.uptime import init_uptime\nfrom app.resources import",
         ),
     )
 
 
 def release_a_rename_a_prompt_and_most_files(template: Path) -> None:
     """0.3.0: a renamed module, a new prompt with a default, a new first line of every Python file."""
-    edge = template / SERVICE / "app" / "edge"
-    (edge / "headers.py").rename(edge / "response_headers.py")
-    for importer in (edge / "__init__.py", template / SERVICE / "gunicorn.conf.py"):
-        edit(importer, ("from app.edge.headers import", "from app.edge.response_headers import"))
+    security = template / SERVICE / "app" / "security"
+    (security / "rate_limit.py").rename(security / "limits.py")
+    for importer in (security / "__init__.py", security / "worker.py"):
+        edit(importer, ("from app.security.rate_limit import", "from app.security.limits import"))
     edit(
         template / "cookiecutter.json",
         ('  "_template_version"', '  "region": ["eu", "us"],\n  "_template_version"'),

@@ -305,7 +305,7 @@ def test_prometheus_finds_everything_that_rules_and_dashboard_ask_for(service, s
     with servers.serving(service, tmp_path / "log", **settings) as server:
         server.sign_in()
         command = ["prometheus", "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
-        command += ["--storage.tsdb.path=data", "--enable-feature=exemplar-storage"]
+        command += ["--storage.tsdb.path=data"]
         with (tmp_path / "prometheus.log").open("wb") as log:
             prometheus = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
@@ -325,18 +325,9 @@ def test_prometheus_finds_everything_that_rules_and_dashboard_ask_for(service, s
             ]
             empty += [name for name in recorded if not query("query", query=name)["result"]]
             wrong = [rule for group in groups for rule in group["rules"] if rule["health"] != "ok"]
-            exemplars = query(
-                "query_exemplars",
-                query="http_server_request_duration_seconds_bucket",
-                start=str(time.time() - 60),
-                end=str(time.time()),
-            )
         finally:
             prometheus.terminate()
             prometheus.wait()
     assert len(asked) > 15
     assert empty == []
     assert wrong == []
-    traces = {item["labels"]["trace_id"] for series in exemplars for item in series["exemplars"]}
-    assert traces
-    assert eventually(lambda: traces <= {span.trace_id for span in collector.spans})

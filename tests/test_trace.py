@@ -24,7 +24,7 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from tests.auth.issuer.sign_in import PASSWORD
+from tests.auth.sign_in import PASSWORD
 from tools.trace import Call, count_files, count_returns, record_calls
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA-100", "quantity": 2, "unit_price": "9.99"}]}

@@ -152,9 +152,8 @@ class Config:
         {% elif cookiecutter.auth == "jwt" %}
 
         # Keys are fetched from JWKS_URL, or given as JWT_KEYS.
-        self.JWKS_URL = env.str(
-            "JWKS_URL", "", validate=validators.validate_https_url if production else validators.validate_url
-        )
+        is_url = validators.validate_https_url if production else validators.validate_url
+        self.JWKS_URL = env.str("JWKS_URL", "", validate=is_url)
         jwt_keys = env.str(
             "JWT_KEYS",
             validate=keys.validate_keys,

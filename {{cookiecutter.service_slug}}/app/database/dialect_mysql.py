@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, String
-from sqlalchemy.dialects.mysql import DATETIME, VARCHAR
+from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
@@ -17,12 +17,12 @@ MIGRATION_CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3}
 TRY_MIGRATION_LOCK = "SELECT GET_LOCK(CONCAT('migrations.', SHA1(DATABASE())), 0)"
 
 # It drops fractions of a second unless told how many digits to keep.
-DATETIME = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+DATETIME = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def exact_string(length: int) -> String:
     """Return a text type that compares characters: by default accents and case are ignored."""
-    exact = VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    exact = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
     return String(length).with_variant(exact, "mysql", "mariadb")
 
 

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.auth import keys
+from app.auth import keys, resource_server
 from app.auth.keys import Key
 from app.config import ConfigError, load_config
 
