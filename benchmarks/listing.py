@@ -80,8 +80,8 @@ def main() -> None:
 
 def middle(client, size: int) -> str:
     """The cursor of a page in the middle of the list."""
-    from app.orders.models import Order
     from app.api.pagination import Cursor
+    from app.orders.models import Order
 
     with client.application.app_context():
         from app.database import db
@@ -97,9 +97,9 @@ def middle(client, size: int) -> str:
 
 def explain(app, cursor: str) -> str:
     """How PostgreSQL finds the page: the nodes of its plan."""
+    from app.api.pagination import CursorField
     from app.database import db
     from app.orders import queries
-    from app.api.pagination import CursorField
 
     statements = []
     with app.app_context():

@@ -307,6 +307,12 @@ def final_name(name: str) -> str:
     return next((piece["names"][name] for piece in pieces() if name in piece.get("names", {})), name)
 
 
+@functools.cache
+def sources_of(name: str) -> tuple[str, ...]:
+    """Return the files of the template that a file of a service can come from."""
+    return tuple(source for source in template_files() if final_name(source) == name)
+
+
 def pieces_of(name: str) -> list[dict[str, Any]]:
     """The rows of the pruning table that a file belongs to."""
     return [

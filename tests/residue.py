@@ -16,7 +16,7 @@ WORDS: list[tuple[dict[str, list], list[str]]] = [
         {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
         ["argon2", "login", "log_in", "logout", "app/auth/users", "registration", "password_hash"],
     ),
-    ({"auth": ["jwt"]}, ["jwt", "init_bearer", "access_token", "at\\+jwt"]),
+    ({"auth": ["jwt"]}, ["jwt", "init_tokens", "access_token", "at\\+jwt"]),
     ({"auth": ["jwt"], "database": ["postgresql", "mysql"]}, ["refresh_token", "revocation", "token_famil"]),
     ({"auth": ["jwt"], "database": ["none"]}, ["jwks_url", "resource_server"]),
     ({"auth": ["session"]}, ["csrf", "flask_login", "flask-login", "login_session", "session_cookie"]),

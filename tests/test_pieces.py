@@ -125,9 +125,11 @@ def test_what_a_file_reads_is_told():
 
 
 def test_python_is_hardly_templated():
+    """A variant is a file: no line holds a conditional expression."""
     tags = 0
     for path in harness.TEMPLATE.rglob("*.py"):
         for line in path.read_text().splitlines():
+            assert not re.search(r"\{\{.*\bif\b.*\}\}", line), f"{path}: {line}"
             if "{%" in line:
                 tags += line.count("{%")
                 assert re.fullmatch(r"\s*\{% .* %\}", line), f"{path}: a tag takes a whole line"
