@@ -6,15 +6,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.auth.resource_server.commands import SCOPES
-
 
 @pytest.fixture
 def sign_in(app: Flask) -> Callable[..., FlaskClient]:
     """Return a function that returns a client with a token of the subject."""
 
-    def sign_in(subject: str, scopes: str = SCOPES) -> FlaskClient:
-        command = ["tokens", "make", subject, "--scopes", scopes]
+    def sign_in(subject: str, scopes: str | None = None) -> FlaskClient:
+        command = ["tokens", "make", subject]
+        command += [] if scopes is None else ["--scopes", scopes]
         token = app.test_cli_runner().invoke(args=command).output.strip()
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
