@@ -21,7 +21,7 @@ pytestmark = pytest.mark.proof
 
 FLEET = int(os.environ.get("FLEET", "6"))
 # How many of them run their own tests after.
-SUITES = 6
+SUITES = 3
 SERVICE = "{{cookiecutter.service_slug}}"
 
 UPTIME = '''"""Since when this process serves."""

@@ -182,7 +182,7 @@ def test_replicas_that_migrate_at_once_do_not_collide(database, tmp_path):
 
 MODEL = """
 
-class Note(db.Model):  # type: ignore[name-defined, misc]
+class Note(Model):
     __tablename__ = "notes"
 
     id: Mapped[int] = mapped_column(primary_key=True)
