@@ -1,4 +1,4 @@
-"""The `sign_in` fixture: clients with an access token of the issuer."""
+"""The `sign_in` fixture: clients with an access token."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.auth.resource_server.commands import SCOPES
-
 
 @pytest.fixture
 def sign_in(app: Flask) -> Callable[..., FlaskClient]:
-    """Return a function that returns a client with a token of the subject."""
+    """Return a function that returns a client with an access token for a subject."""
 
-    def sign_in(subject: str, scopes: str = SCOPES) -> FlaskClient:
-        command = ["tokens", "make", subject, "--scopes", scopes]
+    def sign_in(subject: str, scopes: str | None = None) -> FlaskClient:
+        command = ["tokens", "make", subject]
+        if scopes is not None:
+            command += ["--scopes", scopes]
         token = app.test_cli_runner().invoke(args=command).output.strip()
         client = app.test_client()
         client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
