@@ -15,7 +15,8 @@ class LoginSchema(Schema):
     """CSRF token of a login, for the pages of this service."""
 
     csrf_token = fields.String(
-        required=True, metadata={"description": "Value of the X-CSRF-Token header, required except for GET"}
+        required=True,
+        metadata={"description": "Value of the X-CSRF-Token header, required except for GET"},
     )
 
 

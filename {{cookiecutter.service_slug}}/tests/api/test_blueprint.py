@@ -126,7 +126,9 @@ def test_nested_blueprint_is_public_by_its_own_declaration(things: Blueprint) ->
     things.register_blueprint(public)
     things.register_blueprint(plain)
     client = make_things_client()
-    statuses = {path: client.get(f"/things/{path}").status_code for path in ("seen", "open", "plain")}
+    statuses = {
+        path: client.get(f"/things/{path}").status_code for path in ("seen", "open", "plain")
+    }
     assert statuses == {"seen": 200, "open": 200, "plain": 401}
 
 

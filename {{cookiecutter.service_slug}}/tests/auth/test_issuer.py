@@ -50,7 +50,9 @@ def refresh(client: FlaskClient, token: str) -> TestResponse:
     return client.post("/auth/refresh", json={"refresh_token": token})
 
 
-def test_access_token_has_the_required_claims(client: FlaskClient, log_in: Callable[..., Any]) -> None:
+def test_access_token_has_the_required_claims(
+    client: FlaskClient, log_in: Callable[..., Any]
+) -> None:
     tokens = log_in()
     assert tokens["token_type"] == "Bearer"
     assert send(client, tokens["access_token"]).get_json()["email"] == "ada@example.com"
@@ -80,7 +82,9 @@ def test_invalid_token_is_named_in_the_challenge(client: FlaskClient) -> None:
     assert "error=invalid_token" in response.headers["WWW-Authenticate"].replace('"', "")
 
 
-def test_tokens_can_be_refreshed_repeatedly(client: FlaskClient, log_in: Callable[..., Any]) -> None:
+def test_tokens_can_be_refreshed_repeatedly(
+    client: FlaskClient, log_in: Callable[..., Any]
+) -> None:
     tokens = log_in()
     for _ in range(3):
         response = refresh(client, tokens["refresh_token"])
@@ -101,7 +105,9 @@ def test_reused_refresh_token_revokes_its_family(
     assert send(client, other["access_token"]).status_code == 200
 
 
-def test_one_of_several_concurrent_refreshes_succeeds(app: Flask, log_in: Callable[..., Any]) -> None:
+def test_one_of_several_concurrent_refreshes_succeeds(
+    app: Flask, log_in: Callable[..., Any]
+) -> None:
     token = log_in()["refresh_token"]
     with ThreadPoolExecutor() as pool:
         futures = [pool.submit(refresh, app.test_client(), token) for _ in range(4)]
@@ -148,9 +154,7 @@ def test_logout_revokes_one_login(client: FlaskClient, log_in: Callable[..., Any
     assert send(client, other["access_token"]).status_code == 200
 
 
-def test_logout_everywhere_ends_all_logins(
-    client: FlaskClient, log_in: Callable[..., Any]
-) -> None:
+def test_logout_everywhere_ends_all_logins(client: FlaskClient, log_in: Callable[..., Any]) -> None:
     logins = [log_in() for _ in range(3)]
     token = logins[0]["access_token"]
     assert send(client, token, "POST", "/auth/logout-everywhere").status_code == 204
@@ -255,9 +259,7 @@ def test_invalid_refresh_token_is_rejected(client: FlaskClient, token: str) -> N
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
-def test_rotation_keeps_the_previous_key(
-    app: Flask, tmp_path: Path, algorithm: str
-) -> None:
+def test_rotation_keeps_the_previous_key(app: Flask, tmp_path: Path, algorithm: str) -> None:
     path = tmp_path / "keys.json"
     rotate = ["keys", "rotate", str(path), "--algorithm", algorithm]
     first_id = app.config["JWT_KEYS"][0].id
@@ -297,9 +299,7 @@ def test_tokens_of_the_previous_key_stay_valid(
 
 
 @pytest.mark.parametrize("keys", ["short", "{", json.dumps({"keys": []})])
-def test_invalid_keys_are_rejected(
-    keys: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_keys_are_rejected(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_KEYS", keys)
     with pytest.raises(ConfigError, match="JWT_KEYS") as error:
         load_config("testing")

@@ -97,9 +97,7 @@ def test_login_replaces_a_planted_cookie(app: Flask, log_in: Callable[[], FlaskC
     assert (status_of_me(browser), status_of_me(victim), status_of_me(attacker)) == (200, 200, 401)
 
 
-def test_logout_ends_the_login_on_the_server(
-    app: Flask, log_in: Callable[[], FlaskClient]
-) -> None:
+def test_logout_ends_the_login_on_the_server(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     browser = log_in()
     cookie = browser.get_cookie("session")
     assert cookie is not None
@@ -157,9 +155,7 @@ def test_idle_login_expires(app: Flask, log_in: Callable[[], FlaskClient]) -> No
     assert status_of_me(browser) == 401
 
 
-def test_login_expires(
-    app: Flask, log_in: Callable[[], FlaskClient]
-) -> None:
+def test_login_expires(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     browser = log_in()
     set_times(app, expires_at=timedelta(seconds=-1))
     assert status_of_me(browser) == 401

@@ -137,9 +137,7 @@ def test_registration_can_be_closed(client: FlaskClient, monkeypatch: pytest.Mon
     assert client.post("/auth/register", json=ADA).status_code == 403
 
 
-def test_outdated_password_hash_is_replaced(
-    client: FlaskClient, app: Flask
-) -> None:
+def test_outdated_password_hash_is_replaced(client: FlaskClient, app: Flask) -> None:
     with app.app_context():
         user = create_user(**ADA, scopes="")
         assert user is not None
@@ -166,15 +164,15 @@ def test_failed_logins_are_limited(client: FlaskClient, ada: None) -> None:
 
 
 @pytest.mark.parametrize("email", ["Ada@example.com", "ada@EXAMPLE.com", " ada@example.com"])
-def test_spellings_of_an_email_address_share_the_limit(client: FlaskClient, ada: None, email: str) -> None:
+def test_spellings_of_an_email_address_share_the_limit(
+    client: FlaskClient, ada: None, email: str
+) -> None:
     for _ in range(PAIR_LIMIT):
         guess_password(client)
     assert log_in(client, email=email).status_code == 429
 
 
-def test_addresses_of_one_network_share_the_limit(
-    client: FlaskClient, ada: None
-) -> None:
+def test_addresses_of_one_network_share_the_limit(client: FlaskClient, ada: None) -> None:
     statuses = [guess_password(client, f"2001:db8::{n}") for n in range(PAIR_LIMIT + 1)]
     assert statuses == [401] * PAIR_LIMIT + [429]
     assert log_in(client, "2001:db8::ffff:1").status_code == 429
@@ -186,7 +184,9 @@ def test_guesses_do_not_lock_out_the_owner(
 ) -> None:
     """Networks without failures can log in, however many others guess."""
     monkeypatch.setattr(throttle, "ACCOUNT_LIMIT", 12)
-    statuses = [guess_password(client, f"192.0.2.{n}") for n in range(4) for _ in range(PAIR_LIMIT + 1)]
+    statuses = [
+        guess_password(client, f"192.0.2.{n}") for n in range(4) for _ in range(PAIR_LIMIT + 1)
+    ]
     assert statuses.count(401) == PAIR_LIMIT + 3 * throttle.UNKNOWN_PAIR_LIMIT
     for address in ("192.0.2.200", "127.0.0.1"):
         assert log_in(client, address).status_code == 200
@@ -250,10 +250,14 @@ def test_command_creates_a_user(
 ) -> None:
     monkeypatch.delenv("NEW_USER_PASSWORD", raising=False)
     password = f"{ADA['password']}\n" * 2
-    created = run_command(app, "create", "ada@example.com", "--scopes", "things:read", input=password)
+    created = run_command(
+        app, "create", "ada@example.com", "--scopes", "things:read", input=password
+    )
     assert created.exit_code == 0, created.output
     assert log_in(client).status_code == 200
-    again = run_command(app, "create", "Ada@example.com", env={"NEW_USER_PASSWORD": ADA["password"]})
+    again = run_command(
+        app, "create", "Ada@example.com", env={"NEW_USER_PASSWORD": ADA["password"]}
+    )
     assert (again.exit_code, "already exists" in again.output) == (1, True)
 
 
@@ -264,7 +268,9 @@ def test_command_rejects_an_invalid_user(app: Flask, email: str) -> None:
     assert "password" in result.output
 
 
-def test_command_revokes_logins_and_deactivates_the_account(app: Flask, client: FlaskClient, ada: None) -> None:
+def test_command_revokes_logins_and_deactivates_the_account(
+    app: Flask, client: FlaskClient, ada: None
+) -> None:
     log_in(client)
     assert "Logins revoked: 1" in run_command(app, "revoke", "ada@example.com", "--disable").output
     assert log_in(client).status_code == 401

@@ -45,7 +45,9 @@ def test_order_of_another_user_is_not_found(
     assert client.get(placed.headers["Location"]).get_json() == placed.get_json()
 
 
-def test_list_contains_only_the_users_orders(eve: FlaskClient, client: FlaskClient, placed: TestResponse) -> None:
+def test_list_contains_only_the_users_orders(
+    eve: FlaskClient, client: FlaskClient, placed: TestResponse
+) -> None:
     own = eve.post("/orders/", json=ORDER).get_json()
     assert eve.get("/orders/").get_json()["orders"] == [own]
     assert client.get("/orders/").get_json()["orders"] == [placed.get_json()]
@@ -56,7 +58,9 @@ def test_outside_of_a_request_orders_are_visible_to_g_identity_only(
 ) -> None:
     with app.app_context():
         owner = db.session.scalars(select(Order.owner_id)).one()
-        db.session.add(Order(currency="EUR", total=Decimal(1)))  # created before the service had users
+        db.session.add(
+            Order(currency="EUR", total=Decimal(1))
+        )  # created before the service had users
         db.session.commit()
         assert db.session.scalars(visible_orders()).all() == []
         g.identity = Identity(str(owner), frozenset())
