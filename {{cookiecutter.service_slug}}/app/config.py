@@ -166,7 +166,7 @@ class Config:
         self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
         {% elif cookiecutter.auth == "session" %}
 
-        # Browsers accept a __Host- cookie only over HTTPS, and send it only to this host (RFC 6265bis).
+        # Browsers accept a __Host- cookie over HTTPS only, and only from this host (RFC 6265bis).
         self.SESSION_COOKIE_NAME = "__Host-session" if production else "session"
         self.SESSION_COOKIE_SECURE = production
         self.SESSION_COOKIE_HTTPONLY = True
@@ -204,7 +204,7 @@ class Config:
         vars(self).update(read_own(env, production=production))
 
     def unless_production(self, default: Any) -> dict[str, Any]:
-        """Return `default` as keyword arguments; none in production, which requires the variable."""
+        """Return `default` as a keyword argument; none in production, which requires a value."""
         return {} if self.ENVIRONMENT == "production" else {"default": default}
 
 

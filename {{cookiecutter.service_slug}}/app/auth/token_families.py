@@ -113,12 +113,9 @@ class Revocations:
     @retry_on_conflict
     def revoke(self, *, family: str | None = None, user_id: uuid.UUID | None = None) -> int:
         """Revoke one family or all of a user, commit, and return their number."""
-        is_meant = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id
-        result = db.session.execute(
-            update(TokenFamily)
-            .where(is_meant, TokenFamily.revoked_at.is_(None))
-            .values(revoked_at=now())
-        )
+        target = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id
+        query = update(TokenFamily).where(target, TokenFamily.revoked_at.is_(None))
+        result = db.session.execute(query.values(revoked_at=now()))
         db.session.commit()
         self.shared_generation[:] = os.urandom(8)
         return int(result.rowcount)  # type: ignore[attr-defined]

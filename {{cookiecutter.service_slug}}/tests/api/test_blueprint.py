@@ -156,11 +156,11 @@ def test_coroutine_view_can_require_a_scope(things: Blueprint) -> None:
 def test_public_view_ignores_credentials(things: Blueprint) -> None:
     things.get("/ignores", public=True)(lambda: {"called": True})
 
-    @things.get("/asks", public=True)
-    def asks() -> dict[str, bool]:
+    @things.get("/identified", public=True)
+    def identified() -> dict[str, bool]:
         return {"known": current_identity() is not None}
 
     client = make_things_client()
-    assert client.get("/things/asks").get_json() == {"known": False}
+    assert client.get("/things/identified").get_json() == {"known": False}
     bad = {"Authorization": "Bearer a.b.c"}
     assert client.get("/things/ignores", headers=bad).status_code == 200
