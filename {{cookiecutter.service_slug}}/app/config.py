@@ -22,33 +22,33 @@ from app.version import SERVICE_NAME
 
 DOTENV = Path(__file__).parents[1] / ".env"
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-deploy-it"
-# Seconds: anything that lasts longer is a mistyped number.
+# Seconds; a longer lifetime is taken for a typo.
 MAX_LIFETIME = 366 * 24 * 3600
 
 not_empty = validate.Length(min=1)
 
 
 class ConfigError(Exception):
-    """The environment is not a valid configuration; the message names every variable at fault."""
+    """Invalid configuration; the message names every invalid variable."""
 
 
 class Config:
-    """The settings of every environment. Each subclass states only its differences."""
+    """Settings of all environments; subclasses override some."""
 
     # The value of APP_ENV.
     ENVIRONMENT: str
     DEBUG = False
     TESTING = False
-    # An unexpected exception is logged and answered as a problem in development, too.
+    # In development, too, an unhandled exception is logged and becomes a problem response.
     PROPAGATE_EXCEPTIONS = False
-    # Seconds for which the results of the health checks are reused: probes must not become a load.
+    # Seconds for which the results of health checks are cached, so that probes cause no load.
     HEALTH_CHECK_CACHE = 1.0
     DEFAULT_RATE_LIMIT = 60_000
 
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
     {% if cookiecutter.auth != "none" and cookiecutter.example %}
-    # The scopes of a new account or token, unless others are given.
+    # Default scopes of a new account or token.
     DEFAULT_SCOPES = "orders:read orders:write"
     {% endif %}
 
@@ -66,21 +66,21 @@ class Config:
             validate=validate.OneOf(["json", "console"]),
         )
 
-        # How gunicorn serves; gunicorn.conf.py has the rest. HOST may be in brackets: [::1].
+        # Settings of gunicorn; the others are in gunicorn.conf.py. HOST may be in brackets: [::1].
         host = env.str("HOST", "127.0.0.1", validate=validators.validate_address)
         self.HOST = (host or "").strip("[]")
         self.PORT = env.int("PORT", 8000, validate=validate.Range(0, 65535))
         self.WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=validate.Range(min=1))
         self.WEB_THREADS = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
         self.WEB_TIMEOUT = env.int("WEB_TIMEOUT", 30, validate=validate.Range(min=1))
-        # Seconds for a request to arrive.
+        # Seconds to receive a request.
         self.REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 10.0, validate=validate.Range(1, 3600))
-        # Seconds to go on serving after SIGTERM, not ready any more.
+        # Seconds to keep serving after SIGTERM while /health/ready returns 503.
         self.DRAIN_SECONDS = env.float(
             "DRAIN_SECONDS", 5.0 if production else 0.0, validate=validate.Range(0, 20)
         )
         self.TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
-        # Connections of one address to one worker; 0 is any number: a proxy holds all of them.
+        # Connections per address and worker. 0 is unlimited: a proxy holds all connections.
         self.CONNECTIONS_PER_ADDRESS = env.int(
             "CONNECTIONS_PER_ADDRESS",
             0 if self.TRUSTED_PROXIES else 250,
@@ -103,7 +103,7 @@ class Config:
             None if production else DEVELOPMENT_SECRET_KEY,
             validate=[secret, not_default],
         )
-        # None is any host.
+        # None allows any host.
         self.TRUSTED_HOSTS: list[str] | None = (
             env.list(
                 "TRUSTED_HOSTS",
@@ -115,7 +115,7 @@ class Config:
         self.CORS_ORIGINS: list[str] = env.list(
             "CORS_ORIGINS", [], validate=validators.validate_origins
         )
-        # Requests a minute from one address; 0 is any number.
+        # Requests per minute and address; 0 is unlimited.
         self.RATE_LIMIT = env.int(
             "RATE_LIMIT", self.DEFAULT_RATE_LIMIT, validate=validate.Range(min=0)
         )
@@ -138,10 +138,10 @@ class Config:
 
         development_key = self.unless_production(keys.DEVELOPMENT_KEY)
         jwt_keys = env.str("JWT_KEYS", validate=keys.validate_signing_keys, **development_key)
-        self.JWT_KEYS: list[keys.Key] = keys.read_keys(jwt_keys) if jwt_keys else []
+        self.JWT_KEYS: list[keys.Key] = keys.parse_keys(jwt_keys) if jwt_keys else []
         self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE_NAME, validate=not_empty)
         self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
-        # In seconds, all three.
+        # All three in seconds.
         self.ACCESS_TOKEN_LIFETIME = env.int(
             "ACCESS_TOKEN_LIFETIME", 15 * 60, validate=validate.Range(1, 24 * 3600)
         )
@@ -159,14 +159,14 @@ class Config:
             validate=keys.validate_keys,
             **({"default": ""} if self.JWKS_URL else self.unless_production(keys.DEVELOPMENT_KEY)),
         )
-        self.JWT_KEYS: list[keys.Key] = keys.read_keys(jwt_keys) if jwt_keys else []
+        self.JWT_KEYS: list[keys.Key] = keys.parse_keys(jwt_keys) if jwt_keys else []
         self.JWT_ISSUER = env.str(
             "JWT_ISSUER", validate=not_empty, **self.unless_production("development")
         )
         self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
         {% elif cookiecutter.auth == "session" %}
 
-        # Browsers take a __Host- cookie over HTTPS only, and send it to this host only (RFC 6265bis).
+        # Browsers accept a __Host- cookie over HTTPS only, and only from this host (RFC 6265bis).
         self.SESSION_COOKIE_NAME = "__Host-session" if production else "session"
         self.SESSION_COOKIE_SECURE = production
         self.SESSION_COOKIE_HTTPONLY = True
@@ -204,19 +204,19 @@ class Config:
         vars(self).update(read_own(env, production=production))
 
     def unless_production(self, default: Any) -> dict[str, Any]:
-        """Return the arguments of a setting with a `default` that production must set."""
+        """Return `default` as a keyword argument; none in production, which requires a value."""
         return {} if self.ENVIRONMENT == "production" else {"default": default}
 
 
 class DevelopmentConfig(Config):
-    """A laptop: works with nothing set."""
+    """Local development: requires no variable."""
 
     ENVIRONMENT = "development"
     DEBUG = True
 
 
 class TestingConfig(Config):
-    """The test suite: exceptions reach the test instead of becoming a response."""
+    """Tests: exceptions propagate to the test."""
 
     ENVIRONMENT = "testing"
     DEFAULT_RATE_LIMIT = 0
@@ -226,7 +226,7 @@ class TestingConfig(Config):
 
 
 class ProductionConfig(Config):
-    """Deployed: refuses a missing, short or default secret."""
+    """Production: rejects missing, short and default secrets."""
 
     ENVIRONMENT = "production"
 
@@ -237,9 +237,9 @@ CONFIGS: dict[str, type[Config]] = {
 
 
 def load_config(name: str | None = None) -> Config:
-    """Read the configuration called `name`, by default the one that `APP_ENV` names.
+    """Return the configuration called `name`, by default that of `APP_ENV`.
 
-    Raises `ConfigError` with every fault in one line.
+    Raises `ConfigError` that lists every error on one line.
     """
     name = os.environ.get("APP_ENV", "development") if name is None else name
     if name not in CONFIGS:

@@ -19,7 +19,7 @@ def validate_address(host: str) -> None:
 def validate_hosts(hosts: list[str]) -> None:
     """Require host names, each with an optional port; a leading dot matches subdomains."""
     for host in hosts:
-        # No IPv6 addresses: werkzeug compares what is before the first colon.
+        # No IPv6 addresses: Werkzeug compares the part before the first colon.
         if not re.fullmatch(r"\.?[^\W_]([\w.-]*\w)?(:\d{1,5})?", host) or ".." in host:
             raise ValidationError(f"Not a host name: {host!r}.")
 
@@ -27,22 +27,23 @@ def validate_hosts(hosts: list[str]) -> None:
 def validate_origins(origins: list[str]) -> None:
     """Require origins (RFC 6454): neither URLs with a path nor `*`."""
     for origin in origins:
-        # Flask-CORS takes one with brackets, and the like, for a regular expression.
+        # Flask-CORS treats special characters such as brackets as a regular expression.
         if not re.fullmatch(r"https?://[\w.-]+(:\d{1,5})?", origin):
             raise ValidationError(f"Not an origin: {origin!r}.")
 
 
 def validate_url(url: str) -> None:
-    """Require an absolute URL of HTTP or HTTPS, or an empty string."""
+    """Require an absolute HTTP or HTTPS URL, or an empty string."""
     require_scheme(url, "https", "http")
 
 
 def validate_https_url(url: str) -> None:
-    """Require an absolute URL of HTTPS, which proves who answers, or an empty string."""
+    """Require an absolute HTTPS URL, which authenticates the server, or an empty string."""
     require_scheme(url, "https")
 
 
 def require_scheme(url: str, *schemes: str) -> None:
+    """Require an absolute URL with one of `schemes`, or an empty string."""
     try:
         parts = urlsplit(url)
         is_absolute = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0

@@ -20,39 +20,39 @@ def set_all(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_development_is_the_default_and_needs_nothing() -> None:
+def test_development_is_the_default_and_requires_nothing() -> None:
     assert load_config().DEBUG
 
 
-def test_production_takes_what_it_needs(
+def test_production_accepts_the_required_variables(
     production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, production)
     assert not load_config("production").DEBUG
 
 
-def test_production_names_every_variable_at_fault_at_once(
+def test_error_names_every_invalid_variable(
     production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAX_CONTENT_LENGTH", "plenty")
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ConfigError) as error:
         load_config("production")
-    message = str(refusal.value)
+    message = str(error.value)
     assert all(name in message for name in [*production, "MAX_CONTENT_LENGTH"])
     assert "\n" not in message
 
 
-def test_production_takes_nothing_empty(
+def test_production_rejects_empty_variables(
     production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, dict.fromkeys(production, ""))
-    with pytest.raises(ConfigError) as refusal:
+    with pytest.raises(ConfigError) as error:
         load_config("production")
-    assert all(f"{name}: " in str(refusal.value) for name in production)
+    assert all(f"{name}: " in str(error.value) for name in production)
 
 
 @pytest.mark.parametrize("secret", ["", "short", DEVELOPMENT_SECRET_KEY])
-def test_production_refuses_a_secret_that_is_none(
+def test_production_rejects_a_weak_secret(
     secret: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, {**production, "SECRET_KEY": secret})
@@ -70,16 +70,16 @@ def test_production_reads_a_secret_from_a_file(
     assert load_config("production").SECRET_KEY == secret
 
 
-def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_secret_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY_FILE", "/nowhere/secret")
     with pytest.raises(ConfigError, match="SECRET_KEY_FILE"):
         load_config("production")
 
 
-def test_dotenv_counts_in_development_alone(
+def test_dotenv_is_read_in_development_only(
     tmp_path: Path, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Reading the file sets the variable: have it removed again after the test.
+    # Reading the file sets the variable: this removes it after the test.
     monkeypatch.setenv("MAX_CONTENT_LENGTH", "")
     monkeypatch.delenv("MAX_CONTENT_LENGTH")
     monkeypatch.setattr("app.config.DOTENV", tmp_path / ".env")
@@ -90,13 +90,13 @@ def test_dotenv_counts_in_development_alone(
 
 
 @pytest.mark.parametrize("name", ["prod", ""])
-def test_an_unknown_environment_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_environment_is_rejected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ENV", name)
     with pytest.raises(ConfigError, match=f"development, testing, production; it is '{name}'"):
         load_config()
 
 
-def test_a_port_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "80a")
     with pytest.raises(ConfigError, match="PORT: Not a valid integer"):
         load_config()
@@ -105,13 +105,13 @@ def test_a_port_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("host", "address"), [("::", "::"), ("[::1]", "::1"), ("localhost", "localhost")]
 )
-def test_an_address_is_taken(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_is_accepted(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", host)
     assert load_config().HOST == address
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1", "127.0.0.1:8000", "*", "a b"])
-def test_what_is_no_address_is_named(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_address_is_named(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", host)
     with pytest.raises(ConfigError, match="HOST: Not an address"):
         load_config()
@@ -120,23 +120,23 @@ def test_what_is_no_address_is_named(host: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     "hosts", [",", " ", "*", "*.example.com", "https://shop.example", "a b", "[::1]"]
 )
-def test_what_is_no_host_is_named(
+def test_invalid_host_is_named(
     hosts: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, {**production, "TRUSTED_HOSTS": hosts})
-    with pytest.raises(ConfigError, match="TRUSTED_HOSTS: ") as refusal:
+    with pytest.raises(ConfigError, match="TRUSTED_HOSTS: ") as error:
         load_config("production")
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
-def test_hosts_are_taken(production: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_are_accepted(production: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     hosts = "shop.example,.below.example,localhost:8000,127.0.0.1,b\u00fccher.example"
     set_all(monkeypatch, {**production, "TRUSTED_HOSTS": hosts})
     assert load_config("production").TRUSTED_HOSTS == hosts.split(",")
 
 
 @pytest.mark.parametrize("settings", [{"PORT": "9090"}, {"PORT": "80", "METRICS_PORT": "80"}])
-def test_metrics_need_a_port_of_their_own(
+def test_metrics_port_must_differ_from_port(
     settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_all(monkeypatch, {"APP_ENV": "production", **settings})
@@ -144,7 +144,7 @@ def test_metrics_need_a_port_of_their_own(
         load_config()
 
 
-def test_a_proxy_may_hold_any_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_of_a_proxy_are_unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_config().CONNECTIONS_PER_ADDRESS > 0
     monkeypatch.setenv("TRUSTED_PROXIES", "1")
     assert load_config().CONNECTIONS_PER_ADDRESS == 0
@@ -158,7 +158,7 @@ def test_a_proxy_may_hold_any_number_of_connections(monkeypatch: pytest.MonkeyPa
         ("HEALTH_CHECK_TIMEOUT", partial(load_config, "testing")),
     ],
 )
-def test_a_time_limit_that_no_timer_takes_is_named(
+def test_invalid_time_limit_is_named(
     name: str, load: Callable[[], object], seconds: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, seconds)

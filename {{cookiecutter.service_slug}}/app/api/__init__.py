@@ -1,4 +1,4 @@
-"""What every resource of the API uses, and how OpenAPI describes it."""
+"""Blueprint, parser and errors that every resource of the API uses."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ __all__ = ["Api", "Blueprint", "BoundedList", "FullMatch", "JSONParser", "abort"
 
 
 class Api(flask_smorest.Api):
-    """The API as OpenAPI sees it: every error is a problem."""
+    """flask-smorest API that describes and returns every error as a problem (RFC 9457)."""
 
     ERROR_SCHEMA = ProblemSchema
 
@@ -27,10 +27,10 @@ class Api(flask_smorest.Api):
         return handle_http_exception(error)
 
     def _register_pagination_header(self) -> None:
-        """Describe none: a list is paged by cursor, not by flask-smorest's page numbers."""
+        """Omit flask-smorest's pagination header: lists are paged by cursor."""
 
     def _register_responses(self) -> None:
-        # flask-smorest has one content type for answers and errors alike.
+        # flask-smorest has one content type for responses and errors.
         self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
         super()._register_responses()
         del self.DEFAULT_RESPONSE_CONTENT_TYPE

@@ -1,4 +1,4 @@
-"""The blueprint of every resource: a route requires authentication unless it is declared public."""
+"""Blueprint of every resource: routes require authentication unless they are public."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,15 +14,15 @@ from app.auth.identity import require
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-# Those that change nothing (RFC 9110, section 9.2.1).
+# Methods that change nothing (RFC 9110, section 9.2.1).
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose routes declare their arguments and responses, and require authentication.
+    """flask-smorest blueprint whose routes require authentication.
 
-    With a `scope`, reading requires the scope `<scope>:read` and writing `<scope>:write`.
-    `public=True` opens the whole blueprint, or the one route that it is given to.
+    With a `scope`, safe methods require `<scope>:read` and other methods `<scope>:write`.
+    `public=True` makes the whole blueprint public, or a single route.
     """
 
     ARGUMENTS_PARSER = JSONParser()
@@ -47,7 +47,7 @@ class Blueprint(flask_smorest.Blueprint):
         public: bool = False,
         **options: Any,
     ) -> None:
-        """Register a route; `public` opens this route and no other of the same view."""
+        """Register a route; `public` applies to this route only, not to others of its view."""
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
         # flask-smorest 0.47 gives each route an endpoint of its own.
         endpoint = self._endpoints[-1]
@@ -58,19 +58,19 @@ class Blueprint(flask_smorest.Blueprint):
                 operation["is_guarded"] = True
 
     def required_scopes(self, method: str) -> list[str]:
-        """Return the scopes that a request of this method requires."""
+        """Return the scopes that a request with this method requires."""
         if self.scope is None:
             return []
         return [f"{self.scope}:{'read' if method in SAFE_METHODS else 'write'}"]
 
     def require_access(self) -> None:
-        """Require an authenticated caller with the blueprint's scope, unless the route is public."""
-        # Of a nested blueprint, its own declaration counts.
+        """Require an authenticated caller with the blueprint's scope unless the route is public."""
+        # For a nested blueprint, the declaration of the inner one applies.
         blueprint = current_app.blueprints.get(request.blueprint or "")
         public_endpoints = getattr(blueprint, "public_endpoints", ())
         if (request.endpoint or "").rpartition(".")[2] in public_endpoints:
             return
-        # Flask answers these itself: a browser sends no credentials with a preflight request.
+        # Browsers send no credentials with a preflight request, which Flask answers.
         is_automatic = getattr(request.url_rule, "provide_automatic_options", False)
         if request.method == "OPTIONS" and is_automatic:
             return
@@ -85,7 +85,7 @@ class Blueprint(flask_smorest.Blueprint):
         method: str,
         **_: Any,
     ) -> dict[str, Any]:
-        """Document what the route requires, and its responses without."""
+        """Document the required scopes and the 401 and 403 responses of a route."""
         if "is_guarded" in operation or "scopes" in operation:
             scopes = self.required_scopes(method.upper()) + operation.get("scopes", [])
             doc["security"] = [dict.fromkeys(spec.components.security_schemes, scopes)]
@@ -110,7 +110,7 @@ class Blueprint(flask_smorest.Blueprint):
         return decorate
 
     def _check_not_modified(self, etag: str) -> None:
-        """Have the 304 carry its ETag; flask-smorest (0.47) forgets it."""
+        """Add the ETag to a 304 response; flask-smorest 0.47 omits it."""
         try:
             super()._check_not_modified(etag)
         except NotModified as error:

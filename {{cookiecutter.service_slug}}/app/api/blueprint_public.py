@@ -1,4 +1,4 @@
-"""The blueprint of every resource."""
+"""Blueprint of every resource."""
 
 import flask_smorest
 from flask_smorest.exceptions import NotModified
@@ -7,12 +7,12 @@ from app.api.parser import JSONParser
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose routes declare their arguments and responses."""
+    """flask-smorest blueprint with the service's JSON parser."""
 
     ARGUMENTS_PARSER = JSONParser()
 
     def _check_not_modified(self, etag: str) -> None:
-        """Have the 304 carry its ETag; flask-smorest (0.47) forgets it."""
+        """Add the ETag to a 304 response; flask-smorest 0.47 omits it."""
         try:
             super()._check_not_modified(etag)
         except NotModified as error:

@@ -9,7 +9,7 @@ from app.auth.identity import namespace_by_caller
 
 
 class IdempotencySchema(Schema):
-    """The header that makes a request safe to repeat (draft-ietf-httpapi-idempotency-key-header)."""
+    """Header of a request that is safe to retry (draft-ietf-httpapi-idempotency-key-header)."""
 
     idempotency_key = fields.String(
         data_key="Idempotency-Key", validate=FullMatch(r"^[!-~]{1,255}$")

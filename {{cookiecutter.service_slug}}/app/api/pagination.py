@@ -1,6 +1,6 @@
-"""Lists in pages by keyset: an opaque cursor names the last row of the page before.
+"""Keyset pagination: an opaque cursor encodes the last row of the previous page.
 
-Every page costs the same, and rows that are added meanwhile do not shift the pages after them. Rows are
+Every page costs the same, and rows that are added meanwhile do not shift the next pages. Rows are
 sorted by `created_at` and `id`.
 """
 
@@ -17,26 +17,26 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Cursor(NamedTuple):
-    """The sort key of the last row of the page before."""
+    """Sort key of the last row of the previous page."""
 
     created_at: datetime
     id: uuid.UUID
 
     def encode(self) -> str:
-        """Return the cursor as text."""
+        """Return the cursor as a string."""
         return f"{(self.created_at - EPOCH) // MICROSECOND}-{self.id.hex}"
 
 
 class CursorField(fields.String):
-    """A cursor in a query string. OpenAPI describes exactly what it takes."""
+    """Cursor in a query string, described in OpenAPI by its exact pattern."""
 
-    # Microseconds, until the year 2286, and an id.
+    # Microseconds since the epoch (until the year 2286) and the id of a row.
     PATTERN = r"^[0-9]{1,16}-[0-9a-f]{32}$"
 
     default_error_messages = {"invalid": "Invalid cursor."}
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": self.PATTERN, "description": "`next` of the page before"}
+        metadata = {"pattern": self.PATTERN, "description": "`next` of the previous page"}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -48,7 +48,7 @@ class CursorField(fields.String):
 
 
 class PageQuerySchema(Schema):
-    """The query string of a list."""
+    """Query string of a list."""
 
     limit = fields.Integer(load_default=20, validate=Range(1, 100))
     cursor = CursorField(load_default=None)
@@ -56,9 +56,9 @@ class PageQuerySchema(Schema):
 
 def page_schema(name: str, item: type[Schema]) -> type[Schema]:
     """Return the schema of a page: a list called `name`, and the cursor of the next page."""
-    following = {"description": "Cursor of the next page; null on the last one"}
-    members: dict[str, fields.Field[Any]] = {
+    metadata = {"description": "Cursor of the next page; null on the last page"}
+    page_fields: dict[str, fields.Field[Any]] = {
         name: fields.List(fields.Nested(item), required=True),
-        "next": fields.String(required=True, allow_none=True, metadata=following),
+        "next": fields.String(required=True, allow_none=True, metadata=metadata),
     }
-    return Schema.from_dict(members, name=f"{name.title()}Page")
+    return Schema.from_dict(page_fields, name=f"{name.title()}Page")

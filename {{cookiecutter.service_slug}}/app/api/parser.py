@@ -1,4 +1,4 @@
-"""How the API reads its input: bounded, and with exact numbers."""
+"""Parser of requests with bounded bodies and exact numbers."""
 
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -10,33 +10,33 @@ from webargs.flaskparser import FlaskParser, is_json_request
 
 from app.api.errors import abort
 
-# Levels of lists and objects in a body, characters of a key, and the decimal exponent of a number,
-# which is a double's (RFC 8259, section 6).
+# Nesting levels of a body, characters of a key, and the decimal exponent of a number, which is that
+# of a double (RFC 8259, section 6).
 MAX_DEPTH = 32
 MAX_KEY = 128
 MAX_EXPONENT = 308
 
 
 class JSONParser(FlaskParser):
-    """Reads JSON in UTF-8 (RFC 8259) with exact numbers, so a price never becomes a float.
+    """Parser of UTF-8 JSON (RFC 8259) that returns decimals instead of floats.
 
-    A body of the allowed size can hold tens of thousands of elements, each of which a schema takes
-    some 50 microseconds to validate: they are counted first. A resource that takes more of them
-    has a blueprint whose ARGUMENTS_PARSER is a subclass of this.
+    A body of the allowed size can hold tens of thousands of elements, and a schema takes about 50
+    microseconds to validate each, so they are counted first. To allow more of them, set a subclass
+    of this as the ARGUMENTS_PARSER of a blueprint.
     """
 
-    # Elements of all lists and objects of a body together, or fields of a form.
+    # Elements of all lists and objects of a body, or fields of a form.
     max_elements = 1000
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """Return the body; abort with 415 for another content type, 400 for invalid JSON."""
+        """Return the body; abort with 415 for another content type or 400 for invalid JSON."""
         if not is_json_request(req):
             abort(415, "Send the body as application/json.")
         try:
             text = req.get_data().decode()
             body = json.loads(text, parse_float=parse_number, parse_constant=reject_constant)
             size = count_elements(body)
-        # Not JSON, not UTF-8, a number out of range, nested too deep, a key too long.
+        # Not JSON or UTF-8, a number out of range, nested too deep, a key too long.
         except (ValueError, ArithmeticError, RecursionError):
             abort(400, "The body is not valid JSON.")
         if size > self.max_elements:
@@ -44,14 +44,14 @@ class JSONParser(FlaskParser):
         return body
 
     def load_form(self, req: Request, schema: Schema) -> Any:
-        """Return the fields of a form; abort with 400 where there are too many."""
+        """Return the fields of a form; abort with 400 if there are too many."""
         if sum(len(values) for values in req.form.listvalues()) > self.max_elements:
             abort(400, f"The body has more than {self.max_elements} fields.")
         return super().load_form(req, schema)
 
 
 def count_elements(value: Any, levels: int = MAX_DEPTH) -> int:
-    """Count the elements in `value` at every level; raises `ValueError` beyond the bounds."""
+    """Count the elements of `value` at all levels; raise `ValueError` beyond a limit."""
     if isinstance(value, dict):
         if value and max(map(len, value)) > MAX_KEY:
             raise ValueError("a key is too long")
@@ -64,9 +64,9 @@ def count_elements(value: Any, levels: int = MAX_DEPTH) -> int:
 
 
 def parse_number(text: str) -> Decimal | int:
-    """Read a number that has a fraction or an exponent: 2.0 is an integer to JSON Schema.
+    """Return a number with a fraction or an exponent; 2.0 is an integer in JSON Schema.
 
-    Raises `ValueError` for one whose conversion to an integer would take minutes.
+    Raises `ValueError` for an exponent with which the conversion would take minutes.
     """
     number = Decimal(text)
     if abs(number.adjusted()) > MAX_EXPONENT:
@@ -75,12 +75,12 @@ def parse_number(text: str) -> Decimal | int:
 
 
 def reject_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads but JSON does not have."""
+    """Reject NaN and Infinity, which Python parses although JSON forbids them."""
     raise ValueError(f"{name} is not JSON")
 
 
 class BoundedList(fields.List[Any]):
-    """A list whose length is validated before its elements are loaded."""
+    """List field whose length is validated before its elements are deserialized."""
 
     def __init__(self, inner: fields.Field[Any], *, length: Length, **kwargs: Any) -> None:
         super().__init__(inner, validate=length, **kwargs)
@@ -93,7 +93,7 @@ class BoundedList(fields.List[Any]):
 
 
 class FullMatch(Regexp):
-    """Matches the whole of a string; Python alone lets `$` overlook a newline at its end."""
+    """Regexp validator whose `$` does not match before a trailing newline."""
 
     def __call__(self, value: Any) -> Any:
         if value.endswith("\n"):

@@ -1,1 +1,1 @@
-"""Authentication: the caller of a request, and what routes require of them."""
+"""Authentication and authorization of requests."""

@@ -1,4 +1,4 @@
-"""The caller of a request, authenticated at most once."""
+"""The caller of a request, authenticated at most once per request."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from app.flask_app import AppState
 from app.observability.record import get_record
 from app.version import SERVICE_NAME
 
-# Where a request's WSGI environment keeps its caller.
-IDENTITY = "app.identity"
+# Key of the caller in a request's WSGI environment.
+IDENTITY_KEY = "app.identity"
 
 
 class Identity(NamedTuple):
-    """An authenticated caller, and the scopes that are granted to them."""
+    """Authenticated caller with its granted scopes."""
 
     subject: str
     scopes: frozenset[str]
 
 
 class Authentication(NamedTuple):
-    """How the requests of an application are authenticated."""
+    """Authentication method of an application."""
 
-    # Returns the caller, or None without credentials; raises `Unauthorized` for invalid ones.
+    # Return the caller, or None without credentials; raise `Unauthorized` for invalid ones.
     authenticate: Callable[[], Identity | None]
-    # The scheme of WWW-Authenticate, and the detail of a 401 without credentials.
+    # Scheme of the WWW-Authenticate header, and detail of a 401 without credentials.
     scheme: str
     hint: str
 
@@ -37,7 +37,10 @@ authentication = AppState[Authentication]("authentication")
 
 
 def require(*scopes: str) -> Identity:
-    """Return the caller; raises `Unauthorized` without one, `Forbidden` without all of `scopes`."""
+    """Require all `scopes`; with none, any authenticated caller. Return the caller.
+
+    Raises `Unauthorized` without a caller, `Forbidden` without a scope.
+    """
     identity = current_identity()
     if identity is None:
         raise unauthorized(authentication.get().hint)
@@ -47,20 +50,19 @@ def require(*scopes: str) -> Identity:
 
 
 def current_identity() -> Identity | None:
-    """Return the caller of the request, or the one that a command acts for; None without either.
+    """Return the caller of the request, or `g.identity` outside of a request; None without one.
 
-    A public view may ask, too: it gets None for a request without credentials. For invalid ones
-    this raises `Unauthorized`, so that a client renews its token instead of being taken for
-    somebody unknown (RFC 6750, section 3.1). A public view that does not ask ignores them.
+    Raises `Unauthorized` for invalid credentials, in a public view, too, so that the client renews
+    its token (RFC 6750, section 3.1). A public view that does not call this ignores credentials.
     """
     if not has_request_context():
         return cast("Identity | None", g.get("identity")) if g else None
     environ = request.environ
-    if IDENTITY not in environ:
-        identity = environ[IDENTITY] = authentication.get().authenticate()
+    if IDENTITY_KEY not in environ:
+        identity = environ[IDENTITY_KEY] = authentication.get().authenticate()
         if identity:
             get_record().fields["uid"] = identity.subject
-    return cast("Identity | None", environ[IDENTITY])
+    return cast("Identity | None", environ[IDENTITY_KEY])
 
 
 def namespace_by_caller(key: str) -> str:
@@ -71,11 +73,11 @@ def namespace_by_caller(key: str) -> str:
 
 
 def unauthorized(description: str, **parameters: str) -> Unauthorized:
-    """Return the error of a request that is not authenticated, with its challenge."""
+    """Return a 401 error with its WWW-Authenticate challenge."""
     challenge = WWWAuthenticate(authentication.get().scheme, {"realm": SERVICE_NAME, **parameters})
     return Unauthorized(description, www_authenticate=challenge)
 
 
 def insufficient_scope(scopes: tuple[str, ...]) -> Forbidden:
-    """Return the error of a caller who lacks a scope (RFC 6750, section 3.1)."""
+    """Return a 403 error that names the required scopes (RFC 6750, section 3.1)."""
     return Forbidden(f"Requires the scope {' '.join(scopes)}.")

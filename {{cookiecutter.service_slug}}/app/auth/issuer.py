@@ -1,7 +1,7 @@
-"""Issues the tokens of a login, and refreshes them.
+"""Issue and refresh the tokens of a login.
 
-A refresh token is used once, and answered with another. A token that is used twice was copied. As
-nobody can tell by whom, its whole family is revoked (RFC 9700, section 4.14.2).
+A refresh token is valid for one use, which returns the next one. A second use means that the token
+was copied, so its whole family is revoked (RFC 9700, section 4.14.2).
 """
 
 import uuid
@@ -23,11 +23,11 @@ from app.extensions import db
 
 @retry_on_conflict
 def log_in(user: User) -> dict[str, Any]:
-    """Start a family of tokens for the user; return its first ones."""
-    # Not before the last access token that may have been revoked with it has expired.
-    forgotten = now() - revocations.get().window
-    db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < forgotten))
-    # A transaction of its own: what it has locked would stand in the way of others' inserts.
+    """Start a token family for the user and return its first tokens."""
+    # A family is needed until its last access token has expired, because it may be revoked.
+    cutoff = now() - revocations.get().window
+    db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < cutoff))
+    # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
     lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
     family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
@@ -37,22 +37,22 @@ def log_in(user: User) -> dict[str, Any]:
 
 
 def refresh(token: str) -> dict[str, Any]:
-    """Return new tokens for a refresh token; raises `Unauthorized` for one that is not good."""
-    family_id, generation = read_refresh_token(token)
-    is_first_use = use_generation(family_id, generation)
+    """Return new tokens for a refresh token; raise `Unauthorized` if it is invalid."""
+    family_id, generation = parse_refresh_token(token)
+    is_first_use = advance_generation(family_id, generation)
     family = db.session.get(TokenFamily, family_id)
     user = family and db.session.get(User, family.user_id)
     if is_first_use and family and user and user.is_active:
         return make_tokens(user, family.id, generation + 1)
     if family and family.revoked_at is None and family.generation > generation:
-        current_app.logger.warning("a refresh token was used twice: its family %s ends", family_id)
+        current_app.logger.warning("refresh token reused: token family %s revoked", family_id)
         revocations.get().revoke(family=str(family_id))
-    raise unusable()
+    raise invalid_refresh_token()
 
 
 @retry_on_conflict
-def use_generation(family_id: uuid.UUID, generation: int) -> bool:
-    """Count a family's generation up; return False when its refresh token is not good (any more)."""
+def advance_generation(family_id: uuid.UUID, generation: int) -> bool:
+    """Advance the generation of a family; return False if its refresh token is invalid."""
     result = db.session.execute(
         update(TokenFamily)
         .where(
@@ -69,7 +69,7 @@ def use_generation(family_id: uuid.UUID, generation: int) -> bool:
 
 
 def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any]:
-    """Return the tokens of a login, as OAuth does (RFC 6749, section 5.1)."""
+    """Return a token response (RFC 6749, section 5.1)."""
     key = current_app.config["JWT_KEYS"][0]
     lifetime = current_app.config["ACCESS_TOKEN_LIFETIME"]
     return {
@@ -82,26 +82,26 @@ def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any
     }
 
 
-def read_refresh_token(token: str) -> tuple[uuid.UUID, int]:
-    """Return the family and the generation of a refresh token that this service has made."""
+def parse_refresh_token(token: str) -> tuple[uuid.UUID, int]:
+    """Return the family and generation of a refresh token; raise `Unauthorized` if it is forged."""
     try:
         family, generation = refresh_token_signer().loads(token)
     except BadSignature:
-        raise unusable() from None
+        raise invalid_refresh_token() from None
     return uuid.UUID(family), generation
 
 
 def refresh_token_signer() -> URLSafeSerializer:
-    """Sign so that neither an access token nor a cookie passes for a refresh token."""
+    """Return a signer whose salt separates refresh tokens from other signed values."""
     return URLSafeSerializer(
         current_app.config["SECRET_KEY"], "refresh-token", signer_kwargs={"key_derivation": "hmac"}
     )
 
 
-def unusable() -> Unauthorized:
+def invalid_refresh_token() -> Unauthorized:
     return invalid_token("The refresh token is not valid.")
 
 
-def end_logins(user_id: uuid.UUID) -> int:
-    """Revoke the tokens of every login of a user; return how many logins there were."""
+def revoke_logins(user_id: uuid.UUID) -> int:
+    """Revoke all logins of a user and return their number."""
     return revocations.get().revoke(user_id=user_id)

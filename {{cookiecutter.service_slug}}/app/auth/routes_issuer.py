@@ -22,7 +22,7 @@ auth = Blueprint("auth", __name__, url_prefix="/auth", description="Accounts and
 def register(credentials: dict[str, str]) -> dict[str, str]:
     """Create an account
 
-    The response is the same when the e-mail address already has one, which stays unchanged.
+    The response is the same if the e-mail address already has an account, which stays unchanged.
     """
     users.register(**credentials, address=request.remote_addr)
     return credentials
@@ -34,7 +34,7 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 @auth.alt_response(401, "UNAUTHORIZED")
 @auth.alt_response(429, "TOO_MANY_REQUESTS")
 def log_in(credentials: dict[str, str]) -> dict[str, Any]:
-    """Get tokens for an e-mail address and its password"""
+    """Log in with an e-mail address and a password"""
     return issuer.log_in(users.check_credentials(**credentials, address=request.remote_addr))
 
 
@@ -43,9 +43,9 @@ def log_in(credentials: dict[str, str]) -> dict[str, Any]:
 @auth.response(200, TokensSchema)
 @auth.alt_response(401, "UNAUTHORIZED")
 def refresh(body: dict[str, str]) -> dict[str, Any]:
-    """Get new tokens for a refresh token
+    """Exchange a refresh token for new tokens
 
-    Each is good for one call: used again, it ends the login.
+    A refresh token is valid for one call; reusing it revokes all tokens of the login.
     """
     return issuer.refresh(body["refresh_token"])
 
@@ -53,7 +53,7 @@ def refresh(body: dict[str, str]) -> dict[str, Any]:
 @auth.post("/logout")
 @auth.response(204)
 def log_out() -> None:
-    """End this login: its tokens are good for nothing from now on"""
+    """Revoke the tokens of this login"""
     verified = verify_request()
     assert verified is not None  # the route is guarded
     revocations.get().revoke(family=verified.sid)
@@ -62,14 +62,14 @@ def log_out() -> None:
 @auth.post("/logout-everywhere")
 @auth.response(204)
 def log_out_everywhere() -> None:
-    """End every login of this user"""
-    issuer.end_logins(users.current_user().id)
+    """Revoke the tokens of all logins of the current user"""
+    issuer.revoke_logins(users.current_user().id)
 
 
 @auth.get("/jwks.json", public=True)
 @auth.response(200, KeySetSchema)
 def jwks() -> dict[str, Any]:
-    """The public keys of the tokens, for services that verify them (RFC 7517)"""
+    """Get the public keys that verify access tokens (RFC 7517)"""
     keys = current_app.config["JWT_KEYS"]
     return {"keys": [key.public() for key in keys if not key.is_secret]}
 

@@ -12,10 +12,11 @@ from app.auth.users import User
 
 
 class LoginSchema(Schema):
-    """What a page of this service needs once somebody is logged in; the rest is in the cookie."""
+    """CSRF token of a login, for the pages of this service."""
 
     csrf_token = fields.String(
-        required=True, metadata={"description": "To be sent as X-CSRF-Token with all but GET"}
+        required=True,
+        metadata={"description": "Value of the X-CSRF-Token header, required except for GET"},
     )
 
 
@@ -29,7 +30,7 @@ auth = Blueprint("auth", __name__, url_prefix="/auth", description="Accounts and
 def register(credentials: dict[str, str]) -> dict[str, str]:
     """Create an account
 
-    The response is the same when the e-mail address already has one, which stays unchanged.
+    The response is the same if the e-mail address already has an account, which stays unchanged.
     """
     users.register(**credentials, address=request.remote_addr)
     return credentials
@@ -41,7 +42,7 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 @auth.alt_response(401, "UNAUTHORIZED")
 @auth.alt_response(429, "TOO_MANY_REQUESTS")
 def log_in(credentials: dict[str, str]) -> dict[str, str]:
-    """Get a cookie for an e-mail address and its password"""
+    """Log in with an e-mail address and a password; sets the session cookie"""
     login = sessions.log_in(users.check_credentials(**credentials, address=request.remote_addr))
     return {"csrf_token": csrf_token(login.token)}
 
@@ -49,22 +50,22 @@ def log_in(credentials: dict[str, str]) -> dict[str, str]:
 @auth.get("/csrf")
 @auth.response(200, LoginSchema)
 def csrf() -> dict[str, str]:
-    """Get the csrf_token again, for a page that was loaded anew"""
+    """Get the CSRF token of this login"""
     return {"csrf_token": csrf_token(current_user.token)}
 
 
 @auth.post("/logout")
 @auth.response(204)
 def log_out() -> None:
-    """End this login"""
+    """Log out"""
     sessions.log_out(current_user.token)
 
 
 @auth.post("/logout-everywhere")
 @auth.response(204)
 def log_out_everywhere() -> None:
-    """End every login of this user"""
-    sessions.end_logins(current_user.user.id)
+    """End all logins of the current user"""
+    sessions.revoke_logins(current_user.user.id)
 
 
 @auth.get("/me")

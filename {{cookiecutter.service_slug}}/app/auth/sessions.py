@@ -1,4 +1,4 @@
-"""Logins by cookie: each is a row of the database, read with every request, so it can end at once."""
+"""Logins by cookie, stored in the database so that they can be revoked at once."""
 
 import hashlib
 import secrets
@@ -16,12 +16,12 @@ from app.database.base import UtcDateTime, now
 from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
 
-# How exactly it is recorded when a login was last used.
-PRECISION = timedelta(minutes=1)
+# How often at most `seen_at` of a login is updated.
+SEEN_AT_INTERVAL = timedelta(minutes=1)
 
 
 class LoginSession(Model):
-    """One login, by the hash of the token that its cookie carries."""
+    """One login; `id` is the hash of the token in its cookie."""
 
     __tablename__ = "login_sessions"
 
@@ -35,8 +35,8 @@ class LoginSession(Model):
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
 
-class LoggedIn(UserMixin):  # type: ignore[misc]
-    """Somebody who is logged in, as Flask-Login has them: known by the token of the login."""
+class SessionUser(UserMixin):  # type: ignore[misc]
+    """Logged-in user for Flask-Login, identified by the token of the login."""
 
     def __init__(self, user: User, token: str) -> None:
         self.user = user
@@ -46,11 +46,11 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
         return self.token
 
 
-def log_in(user: User) -> LoggedIn:
-    """Start a login with a token of its own, whatever cookie the browser came with."""
+def log_in(user: User) -> SessionUser:
+    """Start a login with a new token, so that a planted cookie gains nothing."""
     token = secrets.token_urlsafe(32)
     store_login(user.id, token)
-    logged_in = LoggedIn(user, token)
+    logged_in = SessionUser(user, token)
     session.clear()
     login_user(logged_in)
     return logged_in
@@ -58,19 +58,19 @@ def log_in(user: User) -> LoggedIn:
 
 @retry_on_conflict
 def store_login(user_id: uuid.UUID, token: str) -> None:
-    """Store the login that `token` stands for, and delete those that have expired."""
+    """Store a new login and delete the expired ones."""
     db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
-    # A transaction of its own: what it has locked would stand in the way of others' inserts.
+    # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
     lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
     db.session.add(LoginSession(id=hash_token(token), user_id=user_id, expires_at=now() + lifetime))
     db.session.commit()
 
 
-def load_login(token: str) -> LoggedIn | None:
-    """Return the login; None where it has ended, or was not used for too long.
+def load_login(token: str) -> SessionUser | None:
+    """Return the user of a login; None if it has ended or was idle for too long.
 
-    This only reads: a view that asks who calls it may be in the middle of a transaction.
+    This does not write, because a view may call it in the middle of a transaction.
     """
     login = db.session.get(LoginSession, hash_token(token))
     if login is None or not login.user.is_active:
@@ -78,13 +78,13 @@ def load_login(token: str) -> LoggedIn | None:
     idle = timedelta(seconds=current_app.config["SESSION_IDLE_LIFETIME"])
     if login.expires_at <= now() or login.seen_at + idle <= now():
         return None
-    if now() - login.seen_at >= min(PRECISION, idle / 2):
+    if now() - login.seen_at >= min(SEEN_AT_INTERVAL, idle / 2):
         g.used_login = login.id
-    return LoggedIn(login.user, token)
+    return SessionUser(login.user, token)
 
 
-def record_use(_: BaseException | None) -> None:
-    """Record that a login was used; after the view, which has committed its own changes or failed."""
+def update_seen_at(_: BaseException | None) -> None:
+    """Update `seen_at` of the used login, after the view has committed or failed."""
     login_id = g.pop("used_login", None)
     if login_id is None:
         return
@@ -94,11 +94,11 @@ def record_use(_: BaseException | None) -> None:
         db.session.execute(used.execution_options(synchronize_session=False))
         db.session.commit()
     except SQLAlchemyError:
-        current_app.logger.warning("the use of a login could not be recorded", exc_info=True)
+        current_app.logger.warning("cannot update the last use of a login", exc_info=True)
 
 
 def log_out(token: str) -> None:
-    """End a login, and have the browser forget it."""
+    """End a login and clear its cookie."""
     db.session.execute(delete(LoginSession).where(LoginSession.id == hash_token(token)))
     db.session.commit()
     logout_user()
@@ -106,13 +106,13 @@ def log_out(token: str) -> None:
 
 
 @retry_on_conflict
-def end_logins(user_id: uuid.UUID) -> int:
-    """End every login of a user; return how many there were."""
+def revoke_logins(user_id: uuid.UUID) -> int:
+    """End all logins of a user and return their number."""
     result = db.session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
     db.session.commit()
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def hash_token(token: str) -> str:
-    """Return what is kept of a token: who reads the database cannot log in by it."""
+    """Return the hash of a token: a leaked database contains no usable tokens."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Sets up authentication by tokens that this service issues to its users."""
+"""Authentication by access tokens that this service issues to its users."""
 
 from flask import Flask
 
@@ -7,25 +7,25 @@ from app.auth.identity import Identity
 from app.auth.keys import KeyRing
 from app.auth.routes import auth
 from app.auth.token_families import Revocations, revocations
-from app.auth.tokens import ACCESS_TOKEN, init_tokens, verify_request
+from app.auth.tokens import ACCESS_TOKEN_TYPE, init_tokens, verify_request
 from app.extensions import api
 
 
 def init_auth(app: Flask) -> None:
-    """Serve /auth, and authenticate each request by its access token."""
+    """Register /auth, and authenticate requests by their access token."""
     config = app.config
     revocations.set(app, Revocations(config["ACCESS_TOKEN_LIFETIME"], config["REVOCATION_DELAY"]))
-    source = "The access_token of /auth/login."
-    init_tokens(app, authenticate, KeyRing(config["JWT_KEYS"]), {ACCESS_TOKEN}, source)
+    source = "The access_token from /auth/login."
+    init_tokens(app, authenticate, KeyRing(config["JWT_KEYS"]), {ACCESS_TOKEN_TYPE}, source)
     api.register_blueprint(auth)
     app.cli.add_command(users)
     app.cli.add_command(keys)
 
 
 def authenticate() -> Identity | None:
-    """Return the caller by the request's access token; raises `Unauthorized` for an invalid one."""
+    """Return the caller of the request; raise `Unauthorized` for an invalid access token."""
     verified = verify_request()
     if verified is None:
         return None
-    revocations.get().check(verified.sid)
+    revocations.get().require_not_revoked(verified.sid)
     return verified.identity

@@ -1,4 +1,4 @@
-"""Sets up authentication by tokens of an issuer that this service trusts."""
+"""Authentication by access tokens of a trusted issuer."""
 
 from flask import Flask
 
@@ -6,21 +6,21 @@ from app.auth.commands import tokens
 from app.auth.identity import Identity
 from app.auth.keys import KeyRing
 from app.auth.resource_server import RemoteKeys
-from app.auth.tokens import ACCESS_TOKEN, init_tokens, verify_request
+from app.auth.tokens import ACCESS_TOKEN_TYPE, init_tokens, verify_request
 
-# Not every issuer sets the type; a token of another type is refused.
-TYPES = {None, "jwt", ACCESS_TOKEN}
+# Accepted `typ` headers: not every issuer sets one.
+TYPES = {None, "jwt", ACCESS_TOKEN_TYPE}
 
 
 def init_auth(app: Flask) -> None:
-    """Authenticate each request by its access token."""
+    """Authenticate requests by their access token."""
     url = app.config["JWKS_URL"]
     keys = RemoteKeys(url) if url else KeyRing(app.config["JWT_KEYS"])
-    init_tokens(app, authenticate, keys, TYPES, "An access token of the issuer.")
+    init_tokens(app, authenticate, keys, TYPES, "An access token from the issuer.")
     app.cli.add_command(tokens)
 
 
 def authenticate() -> Identity | None:
-    """Return the caller by the request's access token; raises `Unauthorized` for an invalid one."""
+    """Return the caller of the request; raise `Unauthorized` for an invalid access token."""
     verified = verify_request()
     return verified and verified.identity

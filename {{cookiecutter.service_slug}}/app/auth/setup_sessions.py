@@ -1,24 +1,24 @@
-"""Sets up authentication of users by a session cookie."""
+"""Authentication of users by a session cookie."""
 
 from flask import Flask
 from flask_login import current_user
 
 from app.auth.commands import users
-from app.auth.csrf import refuse_foreign_origin, validate_csrf_token
+from app.auth.csrf import require_allowed_origin, validate_csrf_token
 from app.auth.identity import Authentication, Identity, authentication
 from app.auth.routes import auth
-from app.auth.sessions import load_login, record_use
+from app.auth.sessions import load_login, update_seen_at
 from app.extensions import api, login_manager
 
 
 def init_auth(app: Flask) -> None:
-    """Serve /auth, and authenticate each request by its cookie."""
+    """Register /auth, and authenticate requests by their session cookie."""
     login_manager.init_app(app)
-    # It would compare addresses and user agents, which change; the login is a row of the database.
+    # Flask-Login would compare addresses and user agents, which change within a session.
     login_manager.session_protection = None
     login_manager.user_loader(load_login)
-    app.teardown_request(record_use)
-    app.before_request(refuse_foreign_origin)
+    app.teardown_request(update_seen_at)
+    app.before_request(require_allowed_origin)
     authentication.set(app, Authentication(authenticate, "cookie", "Log in at /auth/login."))
     api.spec.components.security_scheme(
         "cookie",
@@ -35,7 +35,7 @@ def init_auth(app: Flask) -> None:
             "type": "apiKey",
             "in": "header",
             "name": "X-CSRF-Token",
-            "description": "The csrf_token of /auth/login; not needed for GET.",
+            "description": "The csrf_token from /auth/login; not needed for GET.",
         },
     )
     api.register_blueprint(auth)
@@ -43,9 +43,9 @@ def init_auth(app: Flask) -> None:
 
 
 def authenticate() -> Identity | None:
-    """Return the caller by the request's cookie; None when the login has ended.
+    """Return the caller of the request; None if its login has ended.
 
-    Raises `Forbidden` when another site may have sent the request.
+    Raises `Forbidden` for an unsafe request without its CSRF token.
     """
     if not current_user.is_authenticated:
         return None

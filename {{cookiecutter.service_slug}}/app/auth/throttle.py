@@ -1,9 +1,8 @@
-"""Limits on failed logins, counted in the database for all workers together.
+"""Limits on failed logins, counted in the database and shared by all workers.
 
-Failures of one account from one network are limited hard. An account that many networks guess at
-leaves fewer guesses to each network, and a network that fails at many accounts is refused others:
-both spare the networks that the account has logged in from before. So nobody can lock out the owner
-of an account from another network.
+The main limit is per account and network. An account with many failures gets a lower limit per
+network, and a network with many failures is refused. Neither applies to networks that the account
+has logged in from, so nobody can lock out the owner of an account from another network.
 """
 
 import hashlib
@@ -21,33 +20,33 @@ from app.extensions import Model, db
 from app.security.rate_limit import client_network
 
 WINDOW = timedelta(minutes=15)
-# Failures of one account from one network in a window.
+# Failures per window of one account from one network.
 PAIR_LIMIT = 10
-# Failures of one account from all networks (NIST SP 800-63B, section 5.2.2). Once they are reached,
-# a network that the account has not logged in from has the second limit instead of PAIR_LIMIT.
+# Failures of one account from all networks (NIST SP 800-63B, section 5.2.2). From then on, networks
+# that the account has not logged in from have UNKNOWN_PAIR_LIMIT instead of PAIR_LIMIT.
 ACCOUNT_LIMIT = 100
 UNKNOWN_PAIR_LIMIT = 3
-# Failures from one network. Once they are reached, it logs in to accounts that have logged in from it.
+# Failures from one network. From then on, only accounts that have logged in from it can log in.
 NETWORK_LIMIT = 100
-# How long it is remembered that an account has logged in from a network.
-KNOWN_FOR = timedelta(days=90)
-# Expired rows that a failure deletes: more than it adds.
+# How long a network that an account has logged in from is remembered.
+KNOWN_NETWORK_LIFETIME = timedelta(days=90)
+# Expired rows that each failure deletes; it adds fewer.
 MAX_EXPIRED = 20
 
 
 class LoginAttempts(Model):
-    """A count of failed logins; a count of 0 marks a network that an account has logged in from."""
+    """Number of failed logins; 0 marks a network that an account has logged in from."""
 
     __tablename__ = "login_attempts"
 
-    # A hash of what is counted: it names neither accounts nor addresses.
+    # A hash, so that the table contains neither accounts nor addresses.
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     attempts: Mapped[int]
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Attempt(NamedTuple):
-    """An attempt to log in, by the keys of its counts."""
+    """Keys of the counts of a login attempt."""
 
     pair: str
     account: str
@@ -56,7 +55,7 @@ class Attempt(NamedTuple):
 
 
 def make_attempt(email: str, address: str | None) -> Attempt:
-    """Return the attempt to log in with a normalized e-mail address from an IP address."""
+    """Return the attempt for a normalized e-mail address and an IP address."""
     network = client_network(address or "")
     return Attempt(
         attempt_key("pair", email, network),
@@ -67,13 +66,13 @@ def make_attempt(email: str, address: str | None) -> Attempt:
 
 
 def attempt_key(kind: str, *parts: str) -> str:
-    """Hash what is counted; lengths keep two lists of parts from looking alike."""
-    named = "".join(f"{len(part)}:{part}" for part in (kind, *parts))
-    return hashlib.sha256(named.encode(errors="replace")).hexdigest()
+    """Hash the parts with their lengths, so that two lists of parts never collide."""
+    text = "".join(f"{len(part)}:{part}" for part in (kind, *parts))
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def require_allowed(attempt: Attempt) -> dict[str, LoginAttempts]:
-    """Return the counts; raises `TooManyRequests` where too many logins have failed."""
+    """Return the counts; raise `TooManyRequests` if a limit is reached."""
     current = (LoginAttempts.key.in_(attempt), LoginAttempts.expires_at > now())
     query = select(LoginAttempts).where(*current).execution_options(populate_existing=True)
     counts = {row.key: row for row in db.session.scalars(query)}
@@ -86,22 +85,22 @@ def require_allowed(attempt: Attempt) -> dict[str, LoginAttempts]:
     if not is_known and is_reached(attempt.account, ACCOUNT_LIMIT):
         limit = UNKNOWN_PAIR_LIMIT
     if is_reached(attempt.pair, limit):
-        raise too_many(counts[attempt.pair])
+        raise too_many_failures(counts[attempt.pair])
     if not is_known and is_reached(attempt.network, NETWORK_LIMIT):
-        raise too_many(counts[attempt.network])
+        raise too_many_failures(counts[attempt.network])
     return counts
 
 
-def too_many(count: LoginAttempts) -> TooManyRequests:
-    """Return the error of an attempt to log in before the count expires."""
+def too_many_failures(count: LoginAttempts) -> TooManyRequests:
+    """Return a 429 error with the seconds until the count expires."""
     wait = max(1, round((count.expires_at - now()).total_seconds()))
     return TooManyRequests("Too many failed logins.", retry_after=wait)
 
 
 def count_failure(attempt: Attempt) -> None:
-    """Count a failed login; raises `TooManyRequests` for one beyond the limits.
+    """Count a failed login; raise `TooManyRequests` beyond a limit.
 
-    Guesses made at once pass `require_allowed` together: those beyond a limit are refused here.
+    Concurrent guesses may all have passed `require_allowed`, so the limits are checked again.
     """
     in_pair = count_attempt(attempt.pair)
     count_attempt(attempt.account)
@@ -113,42 +112,47 @@ def count_failure(attempt: Attempt) -> None:
 
 @retry_on_conflict
 def record_login(attempt: Attempt, counts: dict[str, LoginAttempts]) -> None:
-    """Forget the failures of the pair, and remember that the account has logged in from here."""
+    """Remember the network of a successful login, and reset its failed attempts."""
     if attempt.pair in counts:
-        db.session.execute(delete(LoginAttempts).where(LoginAttempts.key == attempt.pair))
-        db.session.commit()
+        reset_attempts(attempt.pair)
     known = counts.get(attempt.known)
     if known is None:
-        insert_count(attempt.known, 0, KNOWN_FOR)
-    elif known.expires_at < now() + KNOWN_FOR / 2:
-        known.expires_at = now() + KNOWN_FOR
+        insert_count(attempt.known, 0, KNOWN_NETWORK_LIFETIME)
+    elif known.expires_at < now() + KNOWN_NETWORK_LIFETIME / 2:
+        known.expires_at = now() + KNOWN_NETWORK_LIFETIME
         db.session.commit()
+
+
+def reset_attempts(key: str) -> None:
+    """Delete a count."""
+    db.session.execute(delete(LoginAttempts).where(LoginAttempts.key == key))
+    db.session.commit()
 
 
 @retry_on_conflict
 def count_attempt(key: str) -> int:
-    """Add one to a count and return it.
+    """Increment a count and return it.
 
-    Each statement is a transaction of its own: holding no lock while it waits for another, it takes
-    no part in a deadlock.
+    Each statement is its own transaction: it never waits for a lock while holding another, so it
+    cannot deadlock.
     """
-    this = LoginAttempts.key == key
-    for _ in range(3):  # two may find no count at once: one inserts it, the other adds to it
-        one_more = update(LoginAttempts).where(this, LoginAttempts.expires_at > now())
-        one_more = one_more.values(attempts=LoginAttempts.attempts + 1)
-        if db.session.execute(one_more).rowcount:  # type: ignore[attr-defined]
-            count = db.session.scalars(select(LoginAttempts.attempts).where(this)).one()
+    has_key = LoginAttempts.key == key
+    for _ in range(3):  # of two concurrent first attempts, one inserts and the other retries
+        increment = update(LoginAttempts).where(has_key, LoginAttempts.expires_at > now())
+        increment = increment.values(attempts=LoginAttempts.attempts + 1)
+        if db.session.execute(increment).rowcount:  # type: ignore[attr-defined]
+            count = db.session.scalars(select(LoginAttempts.attempts).where(has_key)).one()
             db.session.commit()
             return count
         db.session.commit()
         if insert_count(key, 1, WINDOW):
             return 1
-    raise TooManyRequests("Too many failed logins at once.", retry_after=1)
+    raise TooManyRequests("Too many concurrent failed logins.", retry_after=1)
 
 
 @retry_on_conflict
 def insert_count(key: str, attempts: int, lifetime: timedelta) -> bool:
-    """Insert a count in place of an expired one; return whether there was no other."""
+    """Insert a count, replacing an expired one; return False if there is a current one."""
     expired = (LoginAttempts.key == key, LoginAttempts.expires_at <= now())
     db.session.execute(delete(LoginAttempts).where(*expired))
     db.session.commit()
@@ -164,7 +168,7 @@ def insert_count(key: str, attempts: int, lifetime: timedelta) -> bool:
 
 @retry_on_conflict
 def delete_expired() -> None:
-    """Delete a few expired counts, by their keys: a range would lock what others insert."""
+    """Delete a few expired counts by key: deleting a range would block concurrent inserts."""
     expired = select(LoginAttempts.key).where(LoginAttempts.expires_at <= now()).limit(MAX_EXPIRED)
     keys = sorted(db.session.scalars(expired))
     db.session.commit()

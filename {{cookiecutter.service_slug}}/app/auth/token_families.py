@@ -1,8 +1,7 @@
-"""Token families, and the revocation of their access tokens before these expire.
+"""Token families, and the revocation of access tokens before they expire.
 
-A revocation takes effect at once in every worker of this host, which share a number that it changes,
-and on other hosts when they query the database again, after `REVOCATION_DELAY`. In between it costs
-a request next to nothing.
+Each process caches the revoked families. A revocation changes a number that the workers of a host
+share, so they query the database at once; other hosts do so after `REVOCATION_DELAY`.
 """
 
 import os
@@ -24,19 +23,18 @@ from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
 from app.flask_app import AppState
 
-# Seconds that the clocks of hosts may differ by, all told.
+# Seconds by which the clocks of hosts may differ.
 MARGIN = 60
-# Seconds that a request waits for another one's query: a first connection takes a second where the
-# database is far. One that hangs is not waited for again.
+# Seconds that a request waits for another one's query, which may open a slow first connection.
 MAX_WAIT = 2
 # Seconds after a failed or hanging query in which requests fail at once.
 RETRY_AFTER = 2
 
 
 class TokenFamily(Model):
-    """One login: all the tokens that came of it, and end with it.
+    """All tokens of one login.
 
-    `generation` is that of the one refresh token that may still be used.
+    `generation` identifies the only refresh token that is still valid.
     """
 
     __tablename__ = "token_families"
@@ -51,24 +49,24 @@ class TokenFamily(Model):
 
 
 class Revocations:
-    """The revoked families of which an access token may not have expired."""
+    """Cache of the revoked families whose access tokens may not have expired."""
 
     def __init__(self, lifetime: int, delay: float) -> None:
-        """`lifetime` is that of an access token, `delay` the age of what is known, in seconds."""
+        """Set the lifetime of access tokens and the maximum age of the cache, in seconds."""
         self.window = timedelta(seconds=lifetime + LEEWAY + MARGIN)
         self.delay = delay
         self.revoked: frozenset[str] = frozenset()
         self.loaded_at = float("-inf")
         self.failed_at = float("-inf")
-        # Forked workers share it: a value other than the loaded one is a change.
+        # Shared by forked workers; differs from the loaded one after a revocation.
         self.shared_generation = mmap(-1, 8)
         self.loaded_generation = self.shared_generation[:]
         self.querying = Lock()
 
-    def check(self, family: str) -> None:
-        """Raise `Unauthorized` for a token of a revoked family.
+    def require_not_revoked(self, family: str) -> None:
+        """Raise `Unauthorized` if the family is revoked.
 
-        Raises `ServiceUnavailable` while the database cannot tell.
+        Raises `ServiceUnavailable` if the database cannot be queried.
         """
         if self.is_stale():
             self.refresh()
@@ -82,12 +80,12 @@ class Revocations:
         )
 
     def refresh(self) -> None:
-        """Query the database, unless another thread does, or it failed a moment ago."""
+        """Reload the cache, unless another thread does or the last query has just failed."""
         if self.has_failed():
             raise unavailable()
         if not self.querying.acquire(timeout=MAX_WAIT):
             self.failed_at = time.monotonic()
-            current_app.logger.warning("The revocations are not known after %d s.", MAX_WAIT)
+            current_app.logger.warning("revocations not loaded within %d s", MAX_WAIT)
             raise unavailable()
         try:
             if self.has_failed():
@@ -104,21 +102,20 @@ class Revocations:
         return time.monotonic() - self.failed_at < RETRY_AFTER
 
     def load(self) -> None:
-        """Query the database, over a connection that sees what is committed by now."""
-        began, generation = time.monotonic(), self.shared_generation[:]
+        """Load the revoked families, on a new connection that sees all committed ones."""
+        started, generation = time.monotonic(), self.shared_generation[:]
         query = select(TokenFamily.id).where(TokenFamily.revoked_at > now() - self.window)
         with db.engine.connect() as connection:
             self.revoked = frozenset(map(str, connection.scalars(query)))
-        self.loaded_at, self.loaded_generation = began, generation
+        self.loaded_at, self.loaded_generation = started, generation
         self.failed_at = float("-inf")
 
     @retry_on_conflict
     def revoke(self, *, family: str | None = None, user_id: uuid.UUID | None = None) -> int:
-        """Revoke a login, or all of a user's; commits, and returns how many there were."""
-        of = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id
-        result = db.session.execute(
-            update(TokenFamily).where(of, TokenFamily.revoked_at.is_(None)).values(revoked_at=now())
-        )
+        """Revoke one family or all of a user, commit, and return their number."""
+        target = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id
+        query = update(TokenFamily).where(target, TokenFamily.revoked_at.is_(None))
+        result = db.session.execute(query.values(revoked_at=now()))
         db.session.commit()
         self.shared_generation[:] = os.urandom(8)
         return int(result.rowcount)  # type: ignore[attr-defined]
@@ -128,5 +125,5 @@ revocations = AppState[Revocations]("revocations")
 
 
 def unavailable() -> ServiceUnavailable:
-    """Return the error of a request whose token cannot be checked."""
+    """Return a 503 error for a token that cannot be checked."""
     return ServiceUnavailable("The database is unavailable.", retry_after=RETRY_AFTER)

@@ -1,6 +1,6 @@
-"""Access tokens: JSON Web Tokens (RFC 7519) used as RFC 8725 advises, shaped as RFC 9068 says.
+"""Access tokens: JSON Web Tokens (RFC 7519, RFC 9068), verified as RFC 8725 advises.
 
-A token's header never decides what the token is verified with.
+The key decides the algorithm, never the header of a token.
 """
 
 import time
@@ -18,29 +18,29 @@ from app.auth.keys import Key
 from app.extensions import api
 from app.flask_app import AppState
 
-# Seconds that clocks may differ by.
+# Seconds by which clocks may differ.
 LEEWAY = 10
-# Bytes of a token: a longer one is not looked at.
+# Maximum length of a token; longer ones are rejected before parsing.
 MAX_LENGTH = 8192
-# Tokens that are known to be good until they expire, for each process.
-MAX_KNOWN = 4096
+# Verified tokens that each process caches.
+MAX_CACHED = 4096
 
-# What the header may say that the token is (RFC 9068, section 2.1).
-ACCESS_TOKEN = "at+jwt"
+# The `typ` header of access tokens (RFC 9068, section 2.1).
+ACCESS_TOKEN_TYPE = "at+jwt"
 
 
 class InvalidToken(Exception):
-    """The token proves nothing; the message says why, to whoever sent it."""
+    """Invalid token; the message is sent to the client."""
 
 
-class Keys(Protocol):
-    """Where keys are found, by their ids."""
+class KeySource(Protocol):
+    """Source of keys by id."""
 
     def find(self, kid: str | None) -> Key | None: ...
 
 
-class Verified(NamedTuple):
-    """What a good token says: of whom, until when (seconds since the epoch), and what it came of."""
+class VerifiedToken(NamedTuple):
+    """Claims of a verified token; `expires_at` is in seconds since the epoch."""
 
     identity: Identity
     expires_at: float
@@ -49,31 +49,31 @@ class Verified(NamedTuple):
 
 
 class Verifier:
-    """Verifies the tokens that one issuer made for one audience."""
+    """Verifier of the tokens of one issuer for one audience."""
 
-    def __init__(self, keys: Keys, issuer: str, audience: str, types: set[str | None]) -> None:
+    def __init__(self, keys: KeySource, issuer: str, audience: str, types: set[str | None]) -> None:
         self.keys = keys
         self.issuer = issuer
         self.audience = audience
         self.types = types
-        self.known: dict[str, Verified] = {}
+        self.cache: dict[str, VerifiedToken] = {}
         self.lock = Lock()
 
-    def verify(self, token: str) -> Verified:
-        """Return what `token` says; raises `InvalidToken`.
+    def verify(self, token: str) -> VerifiedToken:
+        """Return the claims of `token`; raise `InvalidToken` if it is invalid.
 
-        A signature is verified once: what is asked again is whether the token has expired, and
-        whether its key still counts.
+        The signature is verified once. The expiry and the validity of the key are checked always.
         """
-        known = self.known.get(token)
-        if known is None or self.keys.find(known.key.id) is not known.key:
-            known = self.verify_anew(token)
-            self.keep(token, known)
-        if known.expires_at + LEEWAY <= time.time():
+        verified = self.cache.get(token)
+        if verified is None or self.keys.find(verified.key.id) is not verified.key:
+            verified = self.decode(token)
+            self.add_to_cache(token, verified)
+        if verified.expires_at + LEEWAY <= time.time():
             raise InvalidToken("The token has expired.")
-        return known
+        return verified
 
-    def verify_anew(self, token: str) -> Verified:
+    def decode(self, token: str) -> VerifiedToken:
+        """Verify the signature and the claims of `token` and return them."""
         if len(token) > MAX_LENGTH:
             raise InvalidToken("The token is too long.")
         try:
@@ -88,41 +88,41 @@ class Verifier:
                 leeway=LEEWAY,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
-            return read_claims(claims, key)
+            return parse_claims(claims, key)
         except jwt.ExpiredSignatureError:
             raise InvalidToken("The token has expired.") from None
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError):
-            raise InvalidToken("The token is not valid.") from None
+            raise InvalidToken("The token is invalid.") from None
 
     def find_key(self, header: dict[str, Any]) -> Key:
-        """Return the key to verify with: one of ours, of the algorithm that the header states."""
+        """Return the key that the header names; raise `InvalidToken` unless it fits the header."""
         kid = header.get("kid")
         key = self.keys.find(kid)
         if key is None or header.get("alg") != key.algorithm:
-            raise InvalidToken("The token is signed with no key of its issuer.")
+            raise InvalidToken("The token is not signed with a key of its issuer.")
         typ = header.get("typ")
-        if isinstance(typ, str):  # a media type, whose prefix may be left out (RFC 9068, section 4)
+        if isinstance(typ, str):  # a media type with an optional prefix (RFC 9068, section 4)
             typ = typ.lower().removeprefix("application/")
-        # Of extensions (RFC 7515, section 4.1.11) none is understood.
+        # No critical extension (RFC 7515, section 4.1.11) is supported.
         if "crit" in header or typ not in self.types:
             raise InvalidToken("The token is not an access token.")
         return key
 
-    def keep(self, token: str, verified: Verified) -> None:
-        """Know the token again; where there are too many, forget the one known for longest."""
+    def add_to_cache(self, token: str, verified: VerifiedToken) -> None:
+        """Cache a verified token; if the cache is full, remove the oldest one."""
         with self.lock:
-            if len(self.known) >= MAX_KNOWN:
-                self.known.pop(next(iter(self.known)))
-            self.known[token] = verified
+            if len(self.cache) >= MAX_CACHED:
+                self.cache.pop(next(iter(self.cache)))
+            self.cache[token] = verified
 
 
-def read_claims(claims: dict[str, Any], key: Key) -> Verified:
-    """Read the claims of a token whose signature is good; raises `ValueError` for odd ones."""
+def parse_claims(claims: dict[str, Any], key: Key) -> VerifiedToken:
+    """Return the claims of a verified token; raise `ValueError` if they are malformed."""
     scope = claims.get("scope", "")
     if not isinstance(scope, str) or not claims["sub"]:
-        raise ValueError("odd claims")
+        raise ValueError("malformed claims")
     identity = Identity(claims["sub"], frozenset(scope.split()))
-    return Verified(identity, float(claims["exp"]), str(claims.get("sid", "")), key)
+    return VerifiedToken(identity, float(claims["exp"]), str(claims.get("sid", "")), key)
 
 
 verifier = AppState[Verifier]("verifier")
@@ -131,11 +131,11 @@ verifier = AppState[Verifier]("verifier")
 def init_tokens(
     app: Flask,
     authenticate: Callable[[], Identity | None],
-    keys: Keys,
+    keys: KeySource,
     types: set[str | None],
     source: str,
 ) -> None:
-    """Authenticate requests by their access token; `source` says where a client gets one."""
+    """Set the function that authenticates requests; `source` tells clients where to get a token."""
     config = app.config
     verifier.set(app, Verifier(keys, config["JWT_ISSUER"], config["JWT_AUDIENCE"], types))
     hint = "Send an access token: Authorization: Bearer <token>."
@@ -146,7 +146,7 @@ def init_tokens(
     )
 
 
-def verify_request() -> Verified | None:
+def verify_request() -> VerifiedToken | None:
     """Return the claims of the request's access token, or None without one.
 
     Raises `Unauthorized` for an invalid one.
@@ -161,14 +161,14 @@ def verify_request() -> Verified | None:
 
 
 def invalid_token(reason: str) -> Unauthorized:
-    """Return the error of a request with an invalid token (RFC 6750, section 3.1)."""
+    """Return a 401 error for an invalid token (RFC 6750, section 3.1)."""
     return unauthorized(reason, error="invalid_token", error_description=reason)
 
 
-def make_access_token(key: Key, subject: str, scopes: str, lifetime: int, **more: str) -> str:
-    """Return a token of `subject` that is good for so many seconds; `more` are further claims."""
+def make_access_token(key: Key, subject: str, scopes: str, lifetime: int, **claims: str) -> str:
+    """Return a signed access token; `lifetime` is in seconds, `claims` are further claims."""
     issued = int(time.time())
-    claims = {
+    payload = {
         "iss": current_app.config["JWT_ISSUER"],
         "aud": current_app.config["JWT_AUDIENCE"],
         "sub": subject,
@@ -177,7 +177,7 @@ def make_access_token(key: Key, subject: str, scopes: str, lifetime: int, **more
         "nbf": issued,
         "exp": issued + lifetime,
         "jti": str(uuid.uuid4()),
-        **more,
+        **claims,
     }
-    headers = {"kid": key.id, "typ": ACCESS_TOKEN}
-    return jwt.encode(claims, key.signing_key, algorithm=key.algorithm, headers=headers)
+    headers = {"kid": key.id, "typ": ACCESS_TOKEN_TYPE}
+    return jwt.encode(payload, key.signing_key, algorithm=key.algorithm, headers=headers)

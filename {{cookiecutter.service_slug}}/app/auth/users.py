@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 from werkzeug.exceptions import Forbidden
 
 from app.auth.identity import current_identity, unauthorized
-from app.auth.passwords import hash_password, needs_rehash, verify_password
+from app.auth.passwords import hash_password, is_correct_password, needs_rehash
 from app.auth.throttle import count_failure, make_attempt, record_login, require_allowed
 from app.database.base import UtcDateTime, now
 from app.database.dialect import exact_string
@@ -20,17 +20,17 @@ from app.extensions import Model, db
 
 
 def normalize_email(email: str) -> str:
-    """Return the one form of an e-mail address that is stored, looked up and counted.
+    """Return the canonical form of an e-mail address, which is stored, looked up and counted.
 
-    Composed (NFC), the domain case-folded, the local part in lower case: no provider in use tells
-    mailboxes apart by case. Other characters stay apart, because they name other mailboxes.
+    NFC, with the domain case-folded and the local part in lower case: no provider distinguishes
+    mailboxes by case. Other similar characters are kept, because they name other mailboxes.
     """
     local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
     return unicodedata.normalize("NFC", local.lower() + at + domain.casefold())
 
 
 class User(Model):
-    """Somebody who may log in; `scopes` are what they may do then, with spaces between."""
+    """User account; `scopes` are the granted scopes, space-separated."""
 
     __tablename__ = "users"
 
@@ -47,7 +47,7 @@ class User(Model):
 
 
 def register(email: str, password: str, address: str | None) -> None:
-    """Make an account; where there is one already, do as if, in the same time.
+    """Create an account; if there is one, take the same time and change nothing.
 
     Raises `Forbidden` unless `REGISTRATION_OPEN`.
     """
@@ -56,12 +56,12 @@ def register(email: str, password: str, address: str | None) -> None:
     user = create_user(email, password)
     if user is None:
         current_app.logger.info("registration with the e-mail address of an existing account")
-    # For no account where there was one already: whoever registers need not be its owner.
+    # Not for an existing account: the client need not be its owner.
     record_login(make_attempt(user.email if user else "", address), {})
 
 
 def create_user(email: str, password: str, scopes: str | None = None) -> User | None:
-    """Create an account with `scopes`, by default DEFAULT_SCOPES; return None if one exists."""
+    """Create an account with `scopes` or DEFAULT_SCOPES; return None if it already exists."""
     if scopes is None:
         scopes = current_app.config.get("DEFAULT_SCOPES", "")
     user = User(email=email, password_hash=hash_password(password), scopes=scopes)
@@ -70,33 +70,33 @@ def create_user(email: str, password: str, scopes: str | None = None) -> User | 
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        if find_user(email) is None:  # refused for another reason
+        if find_user(email) is None:  # another constraint failed
             raise
         return None
     return user
 
 
 def find_user(email: str) -> User | None:
-    """Return whose e-mail address it is."""
+    """Return the user with this e-mail address, or None."""
     return db.session.scalar(select(User).where(User.email == normalize_email(email)))
 
 
 def check_credentials(email: str, password: str, address: str | None) -> User:
-    """Return the user with this e-mail address and password, who logs in from `address`.
+    """Return the user with this e-mail address and password; `address` is the client's IP address.
 
-    Raises `Unauthorized` without one, and `TooManyRequests` after too many failures.
+    Raises `Unauthorized` for wrong credentials, `TooManyRequests` after too many failures.
     """
     attempt = make_attempt(normalize_email(email), address)
     require_allowed(attempt)
     user = find_user(email)
-    # Hashing takes long: no connection is held meanwhile.
+    # Release the connection: hashing takes long.
     db.session.commit()
-    if not verify_password(password, user.password_hash if user else None) or not (
+    if not is_correct_password(password, user.password_hash if user else None) or not (
         user and user.is_active
     ):
         count_failure(attempt)
         raise unauthorized("The e-mail address or the password is wrong.")
-    # Once more: of guesses made at once, the right one may come after too many others.
+    # Check again: concurrent guesses may have reached a limit in the meantime.
     record_login(attempt, require_allowed(attempt))
     if needs_rehash(user.password_hash):
         store_password_hash(user, hash_password(password))
@@ -105,20 +105,20 @@ def check_credentials(email: str, password: str, address: str | None) -> User:
 
 @retry_on_conflict
 def store_password_hash(user: User, password_hash: str) -> None:
-    """Replace the user's hash by one of today's parameters."""
+    """Replace the user's outdated password hash."""
     user.password_hash = password_hash
     db.session.commit()
 
 
 def current_user_id() -> uuid.UUID | None:
-    """Return the id of the user whose request is being served; None where that is nobody."""
+    """Return the id of the current user, or None without one."""
     identity = current_identity()
     return identity and uuid.UUID(identity.subject)
 
 
 def current_user() -> User:
-    """Return the user whose request is being served; raises `Unauthorized` where they are gone."""
+    """Return the current user; raise `Unauthorized` if the account was deleted."""
     user = db.session.get(User, current_user_id())
     if user is None:
-        raise unauthorized("The account is gone.")
+        raise unauthorized("The account no longer exists.")
     return user

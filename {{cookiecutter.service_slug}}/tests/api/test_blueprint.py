@@ -1,4 +1,4 @@
-"""A route is guarded unless it is declared public."""
+"""Routes require authentication unless they are public."""
 
 import flask_smorest
 import pytest
@@ -11,7 +11,7 @@ from app.api import Blueprint
 from app.auth.identity import Authentication, Identity, authentication, current_identity
 from app.config import load_config
 
-# What is no resource, and public: probes, documentation, metrics.
+# Public routes that are not resources: probes, documentation, metrics.
 PUBLIC = {
     "dockerflow.heartbeat",
     "dockerflow.lbheartbeat",
@@ -29,14 +29,14 @@ PUBLIC = {
 
 
 def is_declared_public(app: Flask, endpoint: str) -> bool:
-    """Whether the route, or its blueprint, says `public=True`."""
+    """Return whether the route or its blueprint is declared with `public=True`."""
     name, _, view = endpoint.rpartition(".")
     blueprint = app.blueprints.get(name)
     return isinstance(blueprint, Blueprint) and view in blueprint.public_endpoints
 
 
 def is_guarded(app: Flask, endpoint: str, method: str) -> bool:
-    """Whether a request without credentials is refused before its view is called."""
+    """Return whether a request without credentials is rejected before the view is called."""
     with app.test_request_context(method=method) as context:
         context.request.url_rule = next(app.url_map.iter_rules(endpoint))
         context.request.view_args = {}
@@ -47,8 +47,8 @@ def is_guarded(app: Flask, endpoint: str, method: str) -> bool:
     return False
 
 
-def unguarded(app: Flask) -> set[tuple[str, str]]:
-    """Return the routes that anybody may call though they are not declared public."""
+def unguarded_routes(app: Flask) -> set[tuple[str, str]]:
+    """Return the routes that require no authentication without being declared public."""
     return {
         (rule.endpoint, method)
         for rule in app.url_map.iter_rules()
@@ -61,26 +61,26 @@ def unguarded(app: Flask) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_guarded_or_public(app: Flask) -> None:
-    """For a route of your own: use app.api.Blueprint, with `public=True` if anybody may call it."""
-    assert unguarded(app) == set()
+    """If this fails, use app.api.Blueprint for your route, with `public=True` if it is public."""
+    assert unguarded_routes(app) == set()
 
 
 @pytest.fixture
 def things(monkeypatch: pytest.MonkeyPatch) -> Blueprint:
-    """A resource as app/resources.py shows it."""
+    """A resource as in app/resources.py."""
     things = Blueprint("things", __name__, url_prefix="/things")
     monkeypatch.setattr("app.RESOURCES", [things])
     return things
 
 
-def open_client() -> FlaskClient:
+def make_things_client() -> FlaskClient:
     return create_app(load_config("testing")).test_client()
 
 
-def test_a_resource_of_ones_own_is_guarded(things: Blueprint) -> None:
+def test_new_resource_is_guarded(things: Blueprint) -> None:
     things.get("/")(lambda: {"called": True})
     things.route("/any", methods=["GET", "POST", "OPTIONS"])(lambda: {"called": True})
-    client = open_client()
+    client = make_things_client()
     assert client.get("/things/").status_code == 401
     for method in ("GET", "POST", "OPTIONS"):
         assert client.open("/things/any", method=method).status_code == 401
@@ -89,13 +89,13 @@ def test_a_resource_of_ones_own_is_guarded(things: Blueprint) -> None:
     assert "401" in operation["responses"]
 
 
-def test_a_route_is_opened_by_name_and_no_other_with_it(things: Blueprint) -> None:
+def test_public_applies_to_one_route(things: Blueprint) -> None:
     def view() -> dict[str, bool]:
         return {"called": True}
 
     things.get("/open", public=True)(view)
     things.post("/open")(view)
-    client = open_client()
+    client = make_things_client()
     assert client.get("/things/open").get_json() == {"called": True}
     assert client.post("/things/open").status_code == 401
     paths = client.get("/openapi.json").get_json()["paths"]
@@ -103,21 +103,21 @@ def test_a_route_is_opened_by_name_and_no_other_with_it(things: Blueprint) -> No
     assert paths["/things/open"]["post"]["security"]
 
 
-def test_a_blueprint_is_opened_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blueprint_can_be_public(monkeypatch: pytest.MonkeyPatch) -> None:
     public = Blueprint("public", __name__, public=True)
     public.get("/public")(lambda: {"called": True})
     monkeypatch.setattr("app.RESOURCES", [public])
-    assert open_client().get("/public").status_code == 200
+    assert make_things_client().get("/public").status_code == 200
 
 
-def test_a_nested_blueprint_is_guarded(things: Blueprint) -> None:
+def test_nested_blueprint_is_guarded(things: Blueprint) -> None:
     child = Blueprint("child", __name__)
     child.get("/child")(lambda: {"called": True})
     things.register_blueprint(child)
-    assert open_client().get("/things/child").status_code == 401
+    assert make_things_client().get("/things/child").status_code == 401
 
 
-def test_a_nested_blueprint_is_opened_by_its_own_name_alone(things: Blueprint) -> None:
+def test_nested_blueprint_is_public_by_its_own_declaration(things: Blueprint) -> None:
     public = Blueprint("open", __name__, public=True)
     public.get("/open")(lambda: {"called": True})
     plain = flask_smorest.Blueprint("plain", __name__)
@@ -125,40 +125,42 @@ def test_a_nested_blueprint_is_opened_by_its_own_name_alone(things: Blueprint) -
     things.get("/seen", endpoint="seen", public=True)(lambda: {"called": True})
     things.register_blueprint(public)
     things.register_blueprint(plain)
-    client = open_client()
-    asked = {path: client.get(f"/things/{path}").status_code for path in ("seen", "open", "plain")}
-    assert asked == {"seen": 200, "open": 200, "plain": 401}
+    client = make_things_client()
+    statuses = {
+        path: client.get(f"/things/{path}").status_code for path in ("seen", "open", "plain")
+    }
+    assert statuses == {"seen": 200, "open": 200, "plain": 401}
 
 
-def test_a_route_without_a_guard_is_found(things: Blueprint) -> None:
+def test_unguarded_route_is_found(things: Blueprint) -> None:
     app = create_app(load_config("testing"))
     app.add_url_rule("/forgotten", "forgotten", lambda: "anybody")
-    assert {endpoint for endpoint, _ in unguarded(app)} == {"forgotten"}
+    assert {endpoint for endpoint, _ in unguarded_routes(app)} == {"forgotten"}
 
 
-def test_a_coroutine_that_requires_a_scope_is_run(things: Blueprint) -> None:
+def test_coroutine_view_can_require_a_scope(things: Blueprint) -> None:
     @things.get("/later")
     @things.response(200)
     @things.requires("things:read")
     async def later() -> dict[str, bool]:
         return {"called": True}
 
-    client = open_client()
+    client = make_things_client()
     assert client.get("/things/later").status_code == 401
     caller = Identity("ada", frozenset({"things:read"}))
-    known = Authentication(lambda: caller, "bearer", "")
-    authentication.set(client.application, known)
+    authenticated = Authentication(lambda: caller, "bearer", "")
+    authentication.set(client.application, authenticated)
     assert client.get("/things/later").get_json() == {"called": True}
 
 
-def test_a_public_view_ignores_credentials_unless_it_asks(things: Blueprint) -> None:
+def test_public_view_ignores_credentials(things: Blueprint) -> None:
     things.get("/ignores", public=True)(lambda: {"called": True})
 
-    @things.get("/asks", public=True)
-    def asks() -> dict[str, bool]:
+    @things.get("/identified", public=True)
+    def identified() -> dict[str, bool]:
         return {"known": current_identity() is not None}
 
-    client = open_client()
-    assert client.get("/things/asks").get_json() == {"known": False}
+    client = make_things_client()
+    assert client.get("/things/identified").get_json() == {"known": False}
     bad = {"Authorization": "Bearer a.b.c"}
     assert client.get("/things/ignores", headers=bad).status_code == 200

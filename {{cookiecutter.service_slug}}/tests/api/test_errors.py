@@ -7,7 +7,7 @@ from werkzeug.datastructures import WWWAuthenticate
 
 from app import create_app
 from app.api import Blueprint
-from app.api.errors import field_errors, list_faults
+from app.api.errors import field_errors, limit_errors
 from app.config import load_config
 
 
@@ -16,21 +16,21 @@ def service() -> Flask:
     return create_app(load_config("testing"))
 
 
-def test_an_unknown_path_is_a_problem(client: FlaskClient) -> None:
+def test_unknown_path_is_a_problem(client: FlaskClient) -> None:
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert response.mimetype == "application/problem+json"
     assert response.get_json()["title"] == "Not Found"
 
 
-def test_a_wrong_method_says_which_are_allowed(client: FlaskClient) -> None:
+def test_wrong_method_lists_the_allowed_ones(client: FlaskClient) -> None:
     response = client.post("/health/live")
     assert response.status_code == 405
     assert response.mimetype == "application/problem+json"
     assert "GET" in response.headers["Allow"]
 
 
-def test_a_fault_of_ours_is_a_problem_without_its_traceback() -> None:
+def test_unhandled_exception_is_a_problem_without_a_traceback() -> None:
     app = create_app(load_config("testing"))
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
@@ -44,7 +44,7 @@ def test_a_fault_of_ours_is_a_problem_without_its_traceback() -> None:
     assert "internal detail" not in response.text
 
 
-def test_every_challenge_is_kept(service: Flask) -> None:
+def test_all_challenges_are_kept(service: Flask) -> None:
     challenges = [WWWAuthenticate(scheme, {"realm": "r"}) for scheme in ("bearer", "basic")]
 
     @service.get("/guarded")
@@ -58,7 +58,7 @@ def test_every_challenge_is_kept(service: Flask) -> None:
     assert int(response.headers["Content-Length"]) == len(response.data)
 
 
-def test_what_is_not_modified_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_modified_response_has_an_etag(monkeypatch: pytest.MonkeyPatch) -> None:
     things = Blueprint("things", "things", url_prefix="/things")
 
     @things.get("/set")
@@ -76,7 +76,7 @@ def test_what_is_not_modified_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("app.RESOURCES", [things])
     service = create_app(load_config("testing"))
-    service.before_request_funcs.pop("things", None)  # whoever asks
+    service.before_request_funcs.pop("things", None)  # no authentication
     client = service.test_client()
     for path in ("/things/set", "/things/computed"):
         etag = client.get(path).headers["ETag"]
@@ -86,12 +86,12 @@ def test_what_is_not_modified_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Content-Type" not in response.headers
 
 
-def test_every_fault_of_the_input_says_where_it_is() -> None:
-    faults = {
+def test_each_error_has_its_location() -> None:
+    messages = {
         "json": {"items": {0: {"a/b": ["Too long."]}}, "_schema": ["Odd."]},
         "query": {"limit": ["Too large.", "Not round."]},
     }
-    assert list(field_errors(faults)) == [
+    assert list(field_errors(messages)) == [
         {"detail": "Too long.", "pointer": "#/items/0/a~1b"},
         {"detail": "Odd.", "pointer": "#"},
         {"detail": "Too large.", "parameter": "limit"},
@@ -99,15 +99,15 @@ def test_every_fault_of_the_input_says_where_it_is() -> None:
     ]
 
 
-def test_a_problem_lists_the_first_faults_and_counts_the_rest() -> None:
-    faults = {"json": {f"field-{number}": ["Unknown field."] for number in range(30)}}
-    listed, omitted = list_faults(faults)
-    assert [fault["pointer"] for fault in listed] == [f"#/field-{n}" for n in range(20)]
+def test_problem_lists_the_first_errors_and_counts_the_rest() -> None:
+    messages = {"json": {f"field-{number}": ["Unknown field."] for number in range(30)}}
+    errors, omitted = limit_errors(messages)
+    assert [error["pointer"] for error in errors] == [f"#/field-{n}" for n in range(20)]
     assert omitted == 10
 
 
-def test_a_problem_is_short_whatever_a_client_sends() -> None:
-    faults = {"json": {chr(number) * 1000: ["Unknown field."] for number in range(1, 30)}}
-    listed, omitted = list_faults(faults)
-    assert len(json.dumps(listed)) < 10_000
-    assert 0 < len(listed) == len(faults["json"]) - omitted
+def test_size_of_a_problem_is_bounded() -> None:
+    messages = {"json": {chr(number) * 1000: ["Unknown field."] for number in range(1, 30)}}
+    errors, omitted = limit_errors(messages)
+    assert len(json.dumps(errors)) < 10_000
+    assert 0 < len(errors) == len(messages["json"]) - omitted

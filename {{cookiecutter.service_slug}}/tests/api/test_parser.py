@@ -1,4 +1,4 @@
-"""What a request may hold is bounded before it is validated, whatever its schema."""
+"""Bodies are bounded before a schema validates them."""
 
 import json
 from typing import Any
@@ -47,24 +47,24 @@ def load(app: Flask, body: str | bytes, content_type: str = "application/json") 
     ],
     ids=range(9),
 )
-def test_a_body_beyond_the_bounds_is_refused(app: Flask, body: str) -> None:
+def test_body_beyond_the_limits_is_rejected(app: Flask, body: str) -> None:
     with pytest.raises(BadRequest):
         load(app, body)
 
 
-def test_a_body_within_the_bounds_is_loaded(app: Flask) -> None:
+def test_body_within_the_limits_is_loaded(app: Flask) -> None:
     line = {"name": "tea", "number": 1}
     body = {"lines": [line] * 300, "few": [line] * 3, "notes": {"x" * MAX_KEY: {"deep": [[0]]}}}
     assert load(app, json.dumps(body)) == body
 
 
 @pytest.mark.parametrize("number", ["7.0", "70e-1", "0.7e1"])
-def test_a_number_without_a_fraction_is_an_integer(app: Flask, number: str) -> None:
+def test_number_without_a_fraction_is_an_integer(app: Flask, number: str) -> None:
     body = '{"notes": {"n": N}, "number": N}'.replace("N", number)
     assert load(app, body) == {"notes": {"n": 7}, "number": 7}
 
 
-def test_a_bounded_list_that_is_too_long_is_one_fault(app: Flask) -> None:
+def test_too_long_bounded_list_is_one_error(app: Flask) -> None:
     with pytest.raises(HTTPException) as refusal:
         load(app, json.dumps({"few": [{}] * 100}))
     assert refusal.value.data == {  # type: ignore[attr-defined]
@@ -74,12 +74,12 @@ def test_a_bounded_list_that_is_too_long_is_one_fault(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-32-be"])
-def test_json_is_utf_8(app: Flask, encoding: str) -> None:
+def test_json_must_be_utf_8(app: Flask, encoding: str) -> None:
     with pytest.raises(BadRequest):
         load(app, '{"number": 1}'.encode(encoding))
 
 
-def test_a_form_with_too_many_fields_is_refused(app: Flask) -> None:
+def test_form_with_too_many_fields_is_rejected(app: Flask) -> None:
     form = "application/x-www-form-urlencoded"
     assert load(app, "number=7", form) == {"number": 7}
     with pytest.raises(BadRequest):

@@ -13,14 +13,14 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture
 def sign_in(app: Flask) -> Callable[..., FlaskClient]:
-    """Return a function that makes a user, logs them in and returns their client."""
+    """Return a function that creates a user and returns a client logged in as that user."""
 
     def sign_in(email: str, scopes: str | None = None) -> FlaskClient:
         with app.app_context():
             create_user(email, PASSWORD, scopes)
         client = app.test_client()
-        answer = client.post("/auth/login", json={"email": email, "password": PASSWORD}).get_json()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {answer['access_token']}"
+        tokens = client.post("/auth/login", json={"email": email, "password": PASSWORD}).get_json()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
         return client
 
     return sign_in

@@ -1,4 +1,4 @@
-"""Bearer tokens at routes that are public."""
+"""Bearer tokens on public routes."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from app.config import load_config
 
 
 @pytest.mark.parametrize("token", ["a.b.c", "x", "é"])
-def test_a_public_view_that_asks_refuses_an_invalid_token(
+def test_public_view_that_reads_the_identity_rejects_an_invalid_token(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     things = Blueprint("things", __name__, public=True)
 
     @things.get("/things")
-    def asks() -> dict[str, bool]:
+    def view() -> dict[str, bool]:
         return {"known": current_identity() is not None}
 
     monkeypatch.setattr("app.RESOURCES", [things])

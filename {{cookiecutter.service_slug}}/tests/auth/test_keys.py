@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc.jwk import KeySet
 
-from app.auth.keys import Key, KeyRing, make_key, read_keys
+from app.auth.keys import Key, KeyRing, generate_key, parse_keys
 
 PRIVATE = {
     "RS256": rsa.generate_private_key(65537, 2048),
@@ -38,8 +38,8 @@ def public_pem(algorithm: str) -> str:
 
 
 @pytest.mark.parametrize("algorithm", PRIVATE)
-def test_a_pem_is_a_key_of_one_algorithm(algorithm: str) -> None:
-    (private,), (public,) = read_keys(private_pem(algorithm)), read_keys(public_pem(algorithm))
+def test_pem_key_has_one_algorithm(algorithm: str) -> None:
+    (private,), (public,) = parse_keys(private_pem(algorithm)), parse_keys(public_pem(algorithm))
     assert private.algorithm == public.algorithm == algorithm
     assert private.id == public.id
     assert (private.can_sign, public.can_sign) == (True, False)
@@ -47,8 +47,8 @@ def test_a_pem_is_a_key_of_one_algorithm(algorithm: str) -> None:
     assert not {"d", "p", "q", "key_ops"} & set(private.public())
 
 
-def test_a_secret_is_a_key() -> None:
-    (key,) = read_keys("s" * 32)
+def test_shared_secret_is_a_symmetric_key() -> None:
+    (key,) = parse_keys("s" * 32)
     assert (key.algorithm, key.can_sign, key.is_secret) == ("HS256", True, True)
     with pytest.raises(ValueError, match="no public key"):
         key.public()
@@ -56,8 +56,8 @@ def test_a_secret_is_a_key() -> None:
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_a_published_key_verifies_for_other_libraries(algorithm: str) -> None:
-    key = make_key(algorithm)
+def test_published_key_verifies_in_other_libraries(algorithm: str) -> None:
+    key = generate_key(algorithm)
     published = KeySet.import_key_set({"keys": [key.public()]})
     token = jwt.encode(
         {"sub": "ada"}, key.signing_key, algorithm=algorithm, headers={"kid": key.id}
@@ -68,7 +68,7 @@ def test_a_published_key_verifies_for_other_libraries(algorithm: str) -> None:
     assert by_pyjwt["sub"] == "ada"
 
 
-def test_a_key_is_named_by_its_thumbprint() -> None:
+def test_key_id_is_the_thumbprint() -> None:
     # The example of RFC 7638, section 3.1.
     n = (
         "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECP"
@@ -80,10 +80,10 @@ def test_a_key_is_named_by_its_thumbprint() -> None:
     assert key.id == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
-def test_a_set_keeps_its_sequence_and_skips_what_it_does_not_know() -> None:
-    first, second = read_keys("a" * 32)[0].jwk, read_keys(private_pem("ES256"))[0].jwk
-    odd = [{"kty": "new"}, {**first, "kid": "e", "use": "enc"}, 7]
-    keys = read_keys(json.dumps({"keys": [first, *odd, second]}))
+def test_key_set_keeps_the_sequence_and_ignores_unusable_keys() -> None:
+    first, second = parse_keys("a" * 32)[0].jwk, parse_keys(private_pem("ES256"))[0].jwk
+    unusable = [{"kty": "new"}, {**first, "kid": "e", "use": "enc"}, 7]
+    keys = parse_keys(json.dumps({"keys": [first, *unusable, second]}))
     assert [key.jwk for key in keys] == [first, second]
     ring = KeyRing(keys)
     assert next(iter(ring.keys)) == first["kid"]
@@ -98,24 +98,24 @@ def small_rsa() -> str:
     return key.private_bytes(PEM, pkcs8, serialization.NoEncryption()).decode()
 
 
-REFUSED = {
+INVALID = {
     "a short secret": lambda: "s" * 31,
     "a short secret in a set": lambda: json.dumps(
         {"keys": [{"kty": "oct", "k": base64.urlsafe_b64encode(b"short").decode()}]}
     ),
     "a small RSA key": small_rsa,
     "an empty set": lambda: '{"keys": []}',
-    "no set": lambda: '{"kty": "oct"}',
-    "no JSON": lambda: "{",
-    "a PEM of nothing": lambda: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-    "a key behind a passphrase": lambda: private_pem("ES256", b"passphrase"),
+    "not a set": lambda: '{"kty": "oct"}',
+    "not JSON": lambda: "{",
+    "an empty PEM": lambda: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+    "an encrypted key": lambda: private_pem("ES256", b"passphrase"),
     "the algorithm none": lambda: json.dumps(
         {"keys": [{"kty": "oct", "k": "AAAA", "alg": "none"}]}
     ),
 }
 
 
-@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_key_to_rely_on_is_refused(text: object) -> None:
+@pytest.mark.parametrize("text", INVALID.values(), ids=INVALID.keys())
+def test_invalid_or_weak_key_is_rejected(text: object) -> None:
     with pytest.raises(ValueError, match=r"."):
-        read_keys(text())  # type: ignore[operator]
+        parse_keys(text())  # type: ignore[operator]

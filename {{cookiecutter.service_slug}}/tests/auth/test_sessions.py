@@ -1,4 +1,4 @@
-"""From a login to its end; and what another site can make a browser do."""
+"""Logins by session cookie, and protection against cross-site requests."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,56 +24,56 @@ ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 @pytest.fixture
 def log_in(app: Flask, client: FlaskClient) -> Callable[[], FlaskClient]:
-    """Logs in from one browser more."""
+    """Return a function that logs in from another browser."""
     client.post("/auth/register", json=ADA)
 
     def log_in() -> FlaskClient:
         browser = app.test_client()
-        answer = browser.post("/auth/login", json=ADA)
-        assert answer.status_code == 200
-        browser.environ_base["HTTP_X_CSRF_TOKEN"] = answer.get_json()["csrf_token"]
+        response = browser.post("/auth/login", json=ADA)
+        assert response.status_code == 200
+        browser.environ_base["HTTP_X_CSRF_TOKEN"] = response.get_json()["csrf_token"]
         return browser
 
     return log_in
 
 
-def me(browser: FlaskClient) -> int:
+def status_of_me(browser: FlaskClient) -> int:
     return browser.get("/auth/me").status_code
 
 
-def move(app: Flask, **moments: timedelta) -> None:
-    """Move the moments of every login."""
+def set_times(app: Flask, **offsets: timedelta) -> None:
+    """Set columns of every login to the current time plus an offset."""
     with app.app_context():
-        values: Any = {name: now() + by for name, by in moments.items()}
+        values: Any = {name: now() + offset for name, offset in offsets.items()}
         db.session.execute(update(LoginSession).values(values))
         db.session.commit()
 
 
-def cookie(answer: TestResponse) -> str:
-    (header,) = answer.headers.getlist("Set-Cookie")
+def set_cookie_header(response: TestResponse) -> str:
+    (header,) = response.headers.getlist("Set-Cookie")
     return header
 
 
-def test_who_logs_in_is_known(log_in: Callable[[], FlaskClient]) -> None:
+def test_login_identifies_the_user(log_in: Callable[[], FlaskClient]) -> None:
     assert log_in().get("/auth/me").get_json()["email"] == "ada@example.com"
 
 
-def test_who_does_not_is_asked_to(client: FlaskClient) -> None:
+def test_request_without_a_login_gets_a_challenge(client: FlaskClient) -> None:
     response = client.get("/auth/me")
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Cookie ")
 
 
-def test_no_script_and_no_other_site_gets_the_cookie(client: FlaskClient) -> None:
+def test_cookie_is_http_only_and_same_site(client: FlaskClient) -> None:
     client.post("/auth/register", json=ADA)
-    header = cookie(client.post("/auth/login", json=ADA))
+    header = set_cookie_header(client.post("/auth/login", json=ADA))
     assert "HttpOnly" in header
     assert "SameSite=Lax" in header
     assert "Path=/" in header
     assert "Domain" not in header
 
 
-def test_in_production_it_travels_by_https_alone(
+def test_cookie_is_secure_in_production(
     production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in production.items():
@@ -83,7 +83,7 @@ def test_in_production_it_travels_by_https_alone(
     assert config["SESSION_COOKIE_NAME"] == "__Host-session"
 
 
-def test_a_login_has_a_cookie_of_its_own(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
+def test_login_replaces_a_planted_cookie(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     victim, attacker = log_in(), log_in()
     planted = attacker.get_cookie("session")
     assert planted is not None
@@ -94,28 +94,26 @@ def test_a_login_has_a_cookie_of_its_own(app: Flask, log_in: Callable[[], FlaskC
     assert renewed is not None
     assert renewed.value != planted.value
     attacker.post("/auth/logout")
-    assert (me(browser), me(victim), me(attacker)) == (200, 200, 401)
+    assert (status_of_me(browser), status_of_me(victim), status_of_me(attacker)) == (200, 200, 401)
 
 
-def test_logging_out_ends_the_login_and_not_only_the_cookie(
-    app: Flask, log_in: Callable[[], FlaskClient]
-) -> None:
+def test_logout_ends_the_login_on_the_server(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     browser = log_in()
-    kept = browser.get_cookie("session")
-    assert kept is not None
+    cookie = browser.get_cookie("session")
+    assert cookie is not None
     assert browser.post("/auth/logout").status_code == 204
     thief = app.test_client()
-    thief.set_cookie("session", kept.value)
-    assert me(thief) == 401
+    thief.set_cookie("session", cookie.value)
+    assert status_of_me(thief) == 401
 
 
-def test_logging_out_everywhere_ends_them_all(log_in: Callable[[], FlaskClient]) -> None:
+def test_logout_everywhere_ends_all_logins(log_in: Callable[[], FlaskClient]) -> None:
     browsers = [log_in() for _ in range(3)]
     assert browsers[0].post("/auth/logout-everywhere").status_code == 204
-    assert {me(browser) for browser in browsers} == {401}
+    assert {status_of_me(browser) for browser in browsers} == {401}
 
 
-def test_what_a_failing_view_had_half_done_is_undone(
+def test_failing_view_is_rolled_back(
     app: Flask, log_in: Callable[[], FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     things = Blueprint("things", __name__, public=True)
@@ -130,10 +128,10 @@ def test_what_a_failing_view_had_half_done_is_undone(
     monkeypatch.setattr("app.RESOURCES", [things])
     config = load_config("testing")
     config.SQLALCHEMY_DATABASE_URI = app.config["SQLALCHEMY_DATABASE_URI"]
-    open_app = create_app(config)
+    other_app = create_app(config)
     browser = log_in()
-    move(app, seen_at=timedelta(minutes=-5))
-    other = open_app.test_client()
+    set_times(app, seen_at=timedelta(minutes=-5))
+    other = other_app.test_client()
     other.environ_base = browser.environ_base
     cookie = browser.get_cookie("session")
     assert cookie is not None
@@ -143,43 +141,41 @@ def test_what_a_failing_view_had_half_done_is_undone(
         assert find_user("half@example.com") is None
         seen_at = db.session.scalars(select(LoginSession.seen_at)).one()
         assert now() - seen_at < timedelta(minutes=1)
-    with open_app.app_context():
+    with other_app.app_context():
         db.engine.dispose()
 
 
-def test_a_login_that_is_not_used_ends(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
+def test_idle_login_expires(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     browser = log_in()
-    move(app, seen_at=timedelta(minutes=-29))
-    assert me(browser) == 200
-    move(app, seen_at=timedelta(minutes=-29))
-    assert me(browser) == 200  # it was used in between
-    move(app, seen_at=timedelta(minutes=-31))
-    assert me(browser) == 401
+    set_times(app, seen_at=timedelta(minutes=-29))
+    assert status_of_me(browser) == 200
+    set_times(app, seen_at=timedelta(minutes=-29))
+    assert status_of_me(browser) == 200  # used in between
+    set_times(app, seen_at=timedelta(minutes=-31))
+    assert status_of_me(browser) == 401
 
 
-def test_a_login_ends_however_much_it_is_used(
-    app: Flask, log_in: Callable[[], FlaskClient]
-) -> None:
+def test_login_expires(app: Flask, log_in: Callable[[], FlaskClient]) -> None:
     browser = log_in()
-    move(app, expires_at=timedelta(seconds=-1))
-    assert me(browser) == 401
+    set_times(app, expires_at=timedelta(seconds=-1))
+    assert status_of_me(browser) == 401
     log_in()
     with app.app_context():
         assert db.session.query(LoginSession).count() == 1
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "0" * 64, "caf\xe9"])
-def test_what_changes_something_says_what_only_our_pages_know(
+def test_unsafe_request_requires_a_csrf_token(
     log_in: Callable[[], FlaskClient], token: str | None
 ) -> None:
     browser = log_in()
     del browser.environ_base["HTTP_X_CSRF_TOKEN"]
     headers = {} if token is None else {"X-CSRF-Token": token}
     assert browser.post("/auth/logout", headers=headers).status_code == 403
-    assert me(browser) == 200
+    assert status_of_me(browser) == 200
 
 
-def test_it_is_another_for_each_login_and_can_be_had_again(
+def test_csrf_token_is_bound_to_the_login(
     log_in: Callable[[], FlaskClient],
 ) -> None:
     one, other = log_in(), log_in()
@@ -199,14 +195,14 @@ def test_it_is_another_for_each_login_and_can_be_had_again(
         "//",
     ],
 )
-def test_no_other_site_logs_a_browser_in(client: FlaskClient, origin: str) -> None:
+def test_login_from_another_origin_is_rejected(client: FlaskClient, origin: str) -> None:
     client.post("/auth/register", json=ADA)
     response = client.post("/auth/login", json=ADA, headers={"Origin": origin})
     assert response.status_code == 403
     assert "Set-Cookie" not in response.headers
 
 
-def test_a_page_of_ours_does(client: FlaskClient) -> None:
+def test_login_from_the_same_origin_is_accepted(client: FlaskClient) -> None:
     client.post("/auth/register", json=ADA)
     response = client.post("/auth/login", json=ADA, headers={"Origin": "http://localhost"})
     assert response.status_code == 200
@@ -214,7 +210,7 @@ def test_a_page_of_ours_does(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("name", ["SESSION_LIFETIME", "SESSION_IDLE_LIFETIME"])
 @pytest.mark.parametrize("value", ["1000000000000", "0", "never"])
-def test_a_lifetime_that_cannot_work_is_named_at_the_start(
+def test_invalid_lifetime_is_rejected(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -223,6 +219,6 @@ def test_a_lifetime_that_cannot_work_is_named_at_the_start(
 
 
 @pytest.mark.parametrize("value", ["", "x.y.z", "eyJhIjoxfQ.abc.def", "\xff"])
-def test_a_cookie_that_is_none_is_nobodys(client: FlaskClient, value: str) -> None:
+def test_invalid_cookie_is_rejected(client: FlaskClient, value: str) -> None:
     client.set_cookie("session", value)
-    assert me(client) == 401
+    assert status_of_me(client) == 401

@@ -1,4 +1,4 @@
-"""Accounts: made, logged into, and told to nobody."""
+"""Accounts: registration, login, throttling, commands."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -28,12 +28,12 @@ def ada(client: FlaskClient) -> None:
     assert client.post("/auth/register", json=ADA).status_code == 201
 
 
-def test_whoever_registers_may_log_in(client: FlaskClient, ada: None) -> None:
+def test_registered_user_can_log_in(client: FlaskClient, ada: None) -> None:
     assert log_in(client).status_code == 200
 
 
 @pytest.mark.parametrize("email", ["Ada@Example.com", "ada@EXAMPLE.com", " ada@example.com "])
-def test_an_address_is_one_account_however_it_is_written(
+def test_spellings_of_an_email_address_are_one_account(
     client: FlaskClient, ada: None, email: str
 ) -> None:
     assert log_in(client, email=email).status_code == 200
@@ -42,7 +42,7 @@ def test_an_address_is_one_account_however_it_is_written(
 @pytest.mark.parametrize(
     "email", ["\u00e1da@example.com", "\uff41da@example.com", "ada@ex\u00e1mple.com"]
 )
-def test_an_address_of_other_characters_is_another_account(
+def test_similar_email_addresses_are_different_accounts(
     client: FlaskClient, ada: None, email: str
 ) -> None:
     assert log_in(client, email=email).status_code == 401
@@ -61,19 +61,19 @@ def test_an_address_of_other_characters_is_another_account(
         ("nobody", "nobody"),
     ],
 )
-def test_an_address_has_one_form(email: str, normalized: str) -> None:
+def test_email_address_is_normalized(email: str, normalized: str) -> None:
     assert normalize_email(email) == normalized
     assert normalize_email(normalized) == normalized
 
 
 @pytest.mark.parametrize("typed", ["caf\u00e9 \ufb01ne 12", "cafe\u0301 fine 12"])
-def test_a_password_is_one_however_a_keyboard_writes_it(client: FlaskClient, typed: str) -> None:
+def test_password_is_normalized(client: FlaskClient, typed: str) -> None:
     account = {"email": "ada@example.com", "password": "caf\u00e9 fine 12"}
     assert client.post("/auth/register", json=account).status_code == 201
     assert log_in(client, password=typed).status_code == 200
 
 
-def test_a_password_that_was_hashed_as_typed_is_still_good(client: FlaskClient, app: Flask) -> None:
+def test_password_hashed_without_normalization_is_accepted(client: FlaskClient, app: Flask) -> None:
     with app.app_context():
         user = create_user("ada@example.com", "x", scopes="")
         assert user is not None
@@ -82,7 +82,7 @@ def test_a_password_that_was_hashed_as_typed_is_still_good(client: FlaskClient, 
     assert log_in(client, password="caf\u00e9 \ufb01ne 12").status_code == 200
 
 
-def test_who_is_known_is_not_told(client: FlaskClient, ada: None) -> None:
+def test_responses_do_not_reveal_whether_an_account_exists(client: FlaskClient, ada: None) -> None:
     again = client.post("/auth/register", json=ADA | {"password": "another password of mine"})
     new = client.post("/auth/register", json=ADA | {"email": "eve@example.com"})
     assert (again.status_code, set(again.get_json())) == (new.status_code, set(new.get_json()))
@@ -92,12 +92,12 @@ def test_who_is_known_is_not_told(client: FlaskClient, ada: None) -> None:
     unknown = log_in(client, email="nobody@example.com")
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.headers["WWW-Authenticate"] == unknown.headers["WWW-Authenticate"]
-    told = [response.get_json() for response in (wrong, unknown)]
-    assert set(told[0]) == set(told[1])
-    assert [body["detail"] for body in told] == [told[0]["detail"]] * 2
+    bodies = [response.get_json() for response in (wrong, unknown)]
+    assert set(bodies[0]) == set(bodies[1])
+    assert bodies[0]["detail"] == bodies[1]["detail"]
 
 
-def test_a_password_is_hashed_even_where_there_is_none_to_compare(
+def test_login_to_an_unknown_account_verifies_a_hash(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified: list[str] = []
@@ -124,7 +124,7 @@ def test_a_password_is_hashed_even_where_there_is_none_to_compare(
         ({"id": "7"}, "#/id"),
     ],
 )
-def test_what_cannot_be_registered_is_named(
+def test_invalid_registration_is_rejected(
     client: FlaskClient, changes: dict[str, Any], pointer: str
 ) -> None:
     response = client.post("/auth/register", json=ADA | changes)
@@ -137,9 +137,7 @@ def test_registration_can_be_closed(client: FlaskClient, monkeypatch: pytest.Mon
     assert client.post("/auth/register", json=ADA).status_code == 403
 
 
-def test_a_password_is_hashed_anew_when_hashing_has_changed(
-    client: FlaskClient, app: Flask
-) -> None:
+def test_outdated_password_hash_is_replaced(client: FlaskClient, app: Flask) -> None:
     with app.app_context():
         user = create_user(**ADA, scopes="")
         assert user is not None
@@ -154,52 +152,54 @@ def test_a_password_is_hashed_anew_when_hashing_has_changed(
     assert log_in(client).status_code == 200
 
 
-def guess(client: FlaskClient, address: str = "127.0.0.1", **changes: str) -> int:
+def guess_password(client: FlaskClient, address: str = "127.0.0.1", **changes: str) -> int:
     return log_in(client, address, password="not the password", **changes).status_code
 
 
-def test_an_account_is_guessed_at_so_often_and_no_more(client: FlaskClient, ada: None) -> None:
-    assert [guess(client) for _ in range(PAIR_LIMIT + 1)] == [401] * PAIR_LIMIT + [429]
+def test_failed_logins_are_limited(client: FlaskClient, ada: None) -> None:
+    assert [guess_password(client) for _ in range(PAIR_LIMIT + 1)] == [401] * PAIR_LIMIT + [429]
     refused = log_in(client)
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= WINDOW.total_seconds()
 
 
 @pytest.mark.parametrize("email", ["Ada@example.com", "ada@EXAMPLE.com", " ada@example.com"])
-def test_another_spelling_buys_no_guesses(client: FlaskClient, ada: None, email: str) -> None:
+def test_spellings_of_an_email_address_share_the_limit(
+    client: FlaskClient, ada: None, email: str
+) -> None:
     for _ in range(PAIR_LIMIT):
-        guess(client)
+        guess_password(client)
     assert log_in(client, email=email).status_code == 429
 
 
-def test_another_address_of_the_same_network_buys_no_guesses(
-    client: FlaskClient, ada: None
-) -> None:
-    tried = [guess(client, f"2001:db8::{n}") for n in range(PAIR_LIMIT + 1)]
-    assert tried == [401] * PAIR_LIMIT + [429]
+def test_addresses_of_one_network_share_the_limit(client: FlaskClient, ada: None) -> None:
+    statuses = [guess_password(client, f"2001:db8::{n}") for n in range(PAIR_LIMIT + 1)]
+    assert statuses == [401] * PAIR_LIMIT + [429]
     assert log_in(client, "2001:db8::ffff:1").status_code == 429
     assert log_in(client, "2001:db8:0:1::1").status_code == 200
 
 
-def test_nobody_locks_an_owner_out(
+def test_guesses_do_not_lock_out_the_owner(
     client: FlaskClient, ada: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many networks guess at the account, those who have not guessed log in."""
+    """Networks without failures can log in, however many others guess."""
     monkeypatch.setattr(throttle, "ACCOUNT_LIMIT", 12)
-    tried = [guess(client, f"192.0.2.{n}") for n in range(4) for _ in range(PAIR_LIMIT + 1)]
-    assert tried.count(401) == PAIR_LIMIT + 3 * throttle.UNKNOWN_PAIR_LIMIT
+    statuses = [
+        guess_password(client, f"192.0.2.{n}") for n in range(4) for _ in range(PAIR_LIMIT + 1)
+    ]
+    assert statuses.count(401) == PAIR_LIMIT + 3 * throttle.UNKNOWN_PAIR_LIMIT
     for address in ("192.0.2.200", "127.0.0.1"):
         assert log_in(client, address).status_code == 200
-    # A slip of the owner's counts there as it always did.
-    assert [guess(client) for _ in range(PAIR_LIMIT)] == [401] * PAIR_LIMIT
+    # The owner's network keeps PAIR_LIMIT.
+    assert [guess_password(client) for _ in range(PAIR_LIMIT)] == [401] * PAIR_LIMIT
 
 
-def test_many_failures_of_a_network_lock_out_nobody_who_logged_in_from_it(
+def test_failures_of_a_network_do_not_lock_out_its_users(
     client: FlaskClient, ada: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "NETWORK_LIMIT", 4)
-    tried = [guess(client, email=f"{n}@example.com") for n in range(5)]
-    assert tried == [401] * 4 + [429]
+    statuses = [guess_password(client, email=f"{n}@example.com") for n in range(5)]
+    assert statuses == [401] * 4 + [429]
     assert log_in(client).status_code == 200
     assert log_in(client, "192.0.2.1").status_code == 200
 
@@ -210,62 +210,68 @@ def test_only_failures_are_counted(
     monkeypatch.setattr(throttle, "NETWORK_LIMIT", 4)
     monkeypatch.setattr(throttle, "PAIR_LIMIT", 2)
     assert {log_in(client).status_code for _ in range(9)} == {200}
-    assert [guess(client), log_in(client).status_code] * 2 == [401, 200] * 2
+    assert [guess_password(client), log_in(client).status_code] * 2 == [401, 200] * 2
 
 
-def test_logins_at_once_are_all_let_in(app: Flask, ada: None) -> None:
+def test_concurrent_logins_succeed(app: Flask, ada: None) -> None:
     with ThreadPoolExecutor(12) as pool:
         logins = list(pool.map(lambda _: log_in(app.test_client()).status_code, range(24)))
     assert set(logins) == {200}
 
 
-def test_guesses_at_once_are_no_more_than_guesses_in_turn(app: Flask, ada: None) -> None:
+def test_concurrent_failures_are_limited(app: Flask, ada: None) -> None:
     with ThreadPoolExecutor(12) as pool:
-        guesses = list(pool.map(lambda _: guess(app.test_client()), range(24)))
+        guesses = list(pool.map(lambda _: guess_password(app.test_client()), range(24)))
     assert guesses.count(401) == PAIR_LIMIT
     assert guesses.count(429) == 24 - PAIR_LIMIT
 
 
-def test_an_unknown_account_is_throttled_like_any(client: FlaskClient) -> None:
-    assert [guess(client) for _ in range(PAIR_LIMIT + 1)] == [401] * PAIR_LIMIT + [429]
+def test_failed_logins_to_an_unknown_account_are_limited(client: FlaskClient) -> None:
+    assert [guess_password(client) for _ in range(PAIR_LIMIT + 1)] == [401] * PAIR_LIMIT + [429]
 
 
-def test_counts_are_forgotten(client: FlaskClient, app: Flask) -> None:
-    guess(client)
+def test_expired_counts_are_deleted(client: FlaskClient, app: Flask) -> None:
+    guess_password(client)
     with app.app_context():
         for attempts in db.session.query(LoginAttempts):
             attempts.expires_at = now()
         db.session.commit()
-    guess(client, "192.0.2.1", email="eve@example.com")
+    guess_password(client, "192.0.2.1", email="eve@example.com")
     with app.app_context():
         assert db.session.query(LoginAttempts).count() == 3
 
 
-def run(app: Flask, *command: str, **options: Any) -> Any:
+def run_command(app: Flask, *command: str, **options: Any) -> Any:
     return app.test_cli_runner().invoke(args=["users", *command], **options)
 
 
-def test_a_user_is_made_on_the_command_line(
+def test_command_creates_a_user(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NEW_USER_PASSWORD", raising=False)
     password = f"{ADA['password']}\n" * 2
-    made = run(app, "create", "ada@example.com", "--scopes", "things:read", input=password)
-    assert made.exit_code == 0, made.output
+    created = run_command(
+        app, "create", "ada@example.com", "--scopes", "things:read", input=password
+    )
+    assert created.exit_code == 0, created.output
     assert log_in(client).status_code == 200
-    again = run(app, "create", "Ada@example.com", env={"NEW_USER_PASSWORD": ADA["password"]})
-    assert (again.exit_code, "address exists" in again.output) == (1, True)
+    again = run_command(
+        app, "create", "Ada@example.com", env={"NEW_USER_PASSWORD": ADA["password"]}
+    )
+    assert (again.exit_code, "already exists" in again.output) == (1, True)
 
 
 @pytest.mark.parametrize("email", ["ada", "\x00@example.com"])
-def test_a_user_that_cannot_be_is_refused_on_the_command_line(app: Flask, email: str) -> None:
-    refused = run(app, "create", email, env={"NEW_USER_PASSWORD": "short"})
-    assert refused.exit_code == 1
-    assert "password" in refused.output
+def test_command_rejects_an_invalid_user(app: Flask, email: str) -> None:
+    result = run_command(app, "create", email, env={"NEW_USER_PASSWORD": "short"})
+    assert result.exit_code == 1
+    assert "password" in result.output
 
 
-def test_a_user_is_let_in_no_more(app: Flask, client: FlaskClient, ada: None) -> None:
+def test_command_revokes_logins_and_deactivates_the_account(
+    app: Flask, client: FlaskClient, ada: None
+) -> None:
     log_in(client)
-    assert "1 logins ended" in run(app, "revoke", "ada@example.com", "--disable").output
+    assert "Logins revoked: 1" in run_command(app, "revoke", "ada@example.com", "--disable").output
     assert log_in(client).status_code == 401
-    assert run(app, "revoke", "nobody@example.com").exit_code == 1
+    assert run_command(app, "revoke", "nobody@example.com").exit_code == 1

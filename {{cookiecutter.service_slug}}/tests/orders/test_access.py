@@ -1,4 +1,4 @@
-"""Nobody sees, changes or cancels an order of anybody else, or can tell that there is one."""
+"""Users can neither access the orders of other users nor detect them."""
 
 import uuid
 from collections.abc import Callable
@@ -34,39 +34,43 @@ def eve(sign_in: Callable[..., FlaskClient]) -> FlaskClient:
 @pytest.mark.parametrize(
     ("method", "body"), [("GET", None), ("PATCH", {"reference": "mine"}), ("DELETE", None)]
 )
-def test_an_order_of_another_is_not_there(
+def test_order_of_another_user_is_not_found(
     eve: FlaskClient, client: FlaskClient, placed: TestResponse, method: str, body: Any
 ) -> None:
     headers = {"If-Match": placed.headers["ETag"]}
-    theirs = eve.open(placed.headers["Location"], method=method, json=body, headers=headers)
-    nobodys = eve.open(f"/orders/{uuid.uuid4()}", method=method, json=body, headers=headers)
-    assert theirs.status_code == nobodys.status_code == 404
-    assert theirs.get_json()["detail"] == nobodys.get_json()["detail"]
+    existing = eve.open(placed.headers["Location"], method=method, json=body, headers=headers)
+    missing = eve.open(f"/orders/{uuid.uuid4()}", method=method, json=body, headers=headers)
+    assert existing.status_code == missing.status_code == 404
+    assert existing.get_json()["detail"] == missing.get_json()["detail"]
     assert client.get(placed.headers["Location"]).get_json() == placed.get_json()
 
 
-def test_a_list_shows_ones_own(eve: FlaskClient, client: FlaskClient, placed: TestResponse) -> None:
+def test_list_contains_only_the_users_orders(
+    eve: FlaskClient, client: FlaskClient, placed: TestResponse
+) -> None:
     own = eve.post("/orders/", json=ORDER).get_json()
     assert eve.get("/orders/").get_json()["orders"] == [own]
     assert client.get("/orders/").get_json()["orders"] == [placed.get_json()]
 
 
-def test_outside_of_a_request_no_order_is_visible_until_it_acts_for_a_user(
+def test_outside_of_a_request_orders_are_visible_to_g_identity_only(
     app: Flask, client: FlaskClient, placed: TestResponse
 ) -> None:
     with app.app_context():
         owner = db.session.scalars(select(Order.owner_id)).one()
-        db.session.add(Order(currency="EUR", total=Decimal(1)))  # from before there were users
+        db.session.add(
+            Order(currency="EUR", total=Decimal(1))
+        )  # created before the service had users
         db.session.commit()
         assert db.session.scalars(visible_orders()).all() == []
         g.identity = Identity(str(owner), frozenset())
-        made = checkout.place_order(OrderSchema().load(ORDER), key=None)
+        created = checkout.place_order(OrderSchema().load(ORDER), key=None)
     visible = client.get("/orders/").get_json()["orders"]
-    assert [order["id"] for order in visible] == [made["id"], placed.get_json()["id"]]
+    assert [order["id"] for order in visible] == [created["id"], placed.get_json()["id"]]
 
 
 @pytest.mark.parametrize("field", ["owner_id", "owner", "id", "status", "total", "charge_id"])
-def test_no_client_sets_what_is_not_for_clients_to_set(client: FlaskClient, field: str) -> None:
+def test_read_only_field_is_rejected(client: FlaskClient, field: str) -> None:
     response = client.post("/orders/", json={**ORDER, field: str(uuid.uuid4())})
     assert response.status_code == 422
     assert response.get_json()["errors"][0]["pointer"] == f"#/{field}"

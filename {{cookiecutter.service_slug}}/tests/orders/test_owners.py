@@ -1,4 +1,4 @@
-"""Who may call, and that nobody's Idempotency-Key is anybody else's."""
+"""Authentication, scopes and Idempotency-Keys of callers."""
 
 from collections.abc import Callable
 
@@ -11,20 +11,20 @@ from app.clients import payments
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
 
 
-def test_without_proof_of_who_one_is_there_is_nothing(app: Flask) -> None:
+def test_request_without_credentials_is_rejected(app: Flask) -> None:
     response = app.test_client().post("/orders/", json=ORDER)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"]
     assert response.mimetype == "application/problem+json"
 
 
-def test_who_may_read_may_not_write(sign_in: Callable[..., FlaskClient]) -> None:
+def test_writing_requires_the_write_scope(sign_in: Callable[..., FlaskClient]) -> None:
     response = sign_in("eve@example.com", scopes="orders:read").post("/orders/", json=ORDER)
     assert response.status_code == 403
     assert "orders:write" in response.get_json()["detail"]
 
 
-def test_two_clients_may_choose_the_same_key(
+def test_idempotency_keys_of_two_callers_do_not_collide(
     sign_in: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     charged = []
@@ -43,7 +43,7 @@ def test_two_clients_may_choose_the_same_key(
     assert placed[0].get_json()["id"] != placed[1].get_json()["id"]
 
 
-def test_openapi_says_what_it_takes(client: FlaskClient) -> None:
+def test_openapi_documents_the_required_scopes(client: FlaskClient) -> None:
     operations = client.get("/openapi.json").get_json()["paths"]["/orders/"]
     assert all(scope == ["orders:write"] for scope in operations["post"]["security"][0].values())
     assert {"401", "403"} <= set(operations["post"]["responses"])

@@ -41,7 +41,7 @@ def test_a_problem_lists_twenty_faults_and_counts_the_rest(client: FlaskClient) 
     response = place(client, items=[{}] * 100)
     problem = response.get_json()
     assert (response.status_code, len(problem["errors"])) == (422, 20)
-    assert problem["detail"] == "Faults not listed: 280."
+    assert problem["detail"] == "Errors not listed: 280."
     assert len(response.data) < 10_000
 
 
