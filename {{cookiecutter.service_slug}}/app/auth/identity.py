@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
-from flask import g, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.local import LocalProxy
 
-from app.flask_app import AppState
 from app.observability.record import get_record
 from app.version import SERVICE_NAME
 
@@ -33,7 +33,14 @@ class Authentication(NamedTuple):
     hint: str
 
 
-authentication = AppState[Authentication]("authentication")
+authentication: Authentication = LocalProxy(  # type: ignore[assignment]
+    lambda: current_app.extensions["authentication"]
+)
+
+
+def init_authentication(app: Flask, method: Authentication) -> None:
+    """Authenticate the requests of the application by this method."""
+    app.extensions["authentication"] = method
 
 
 def require(*scopes: str) -> Identity:
@@ -43,7 +50,7 @@ def require(*scopes: str) -> Identity:
     """
     identity = current_identity()
     if identity is None:
-        raise unauthorized(authentication.get().hint)
+        raise unauthorized(authentication.hint)
     if not identity.scopes.issuperset(scopes):
         raise insufficient_scope(scopes)
     return identity
@@ -59,7 +66,7 @@ def current_identity() -> Identity | None:
         return cast("Identity | None", g.get("identity")) if g else None
     environ = request.environ
     if IDENTITY_KEY not in environ:
-        identity = environ[IDENTITY_KEY] = authentication.get().authenticate()
+        identity = environ[IDENTITY_KEY] = authentication.authenticate()
         if identity:
             get_record().fields["uid"] = identity.subject
     return cast("Identity | None", environ[IDENTITY_KEY])
@@ -74,7 +81,7 @@ def namespace_by_caller(key: str) -> str:
 
 def unauthorized(description: str, **parameters: str) -> Unauthorized:
     """Return a 401 error with its WWW-Authenticate challenge."""
-    challenge = WWWAuthenticate(authentication.get().scheme, {"realm": SERVICE_NAME, **parameters})
+    challenge = WWWAuthenticate(authentication.scheme, {"realm": SERVICE_NAME, **parameters})
     return Unauthorized(description, www_authenticate=challenge)
 
 

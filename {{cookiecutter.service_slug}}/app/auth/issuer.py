@@ -25,7 +25,7 @@ from app.extensions import db
 def log_in(user: User) -> dict[str, Any]:
     """Start a token family for the user and return its first tokens."""
     # A family is needed until its last access token has expired, because it may be revoked.
-    cutoff = now() - revocations.get().window
+    cutoff = now() - revocations.window
     db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < cutoff))
     # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
@@ -46,7 +46,7 @@ def refresh(token: str) -> dict[str, Any]:
         return make_tokens(user, family.id, generation + 1)
     if family and family.revoked_at is None and family.generation > generation:
         current_app.logger.warning("refresh token reused: token family %s revoked", family_id)
-        revocations.get().revoke(family=str(family_id))
+        revocations.revoke(family=str(family_id))
     raise invalid_refresh_token()
 
 
@@ -104,4 +104,4 @@ def invalid_refresh_token() -> Unauthorized:
 
 def revoke_logins(user_id: uuid.UUID) -> int:
     """Revoke all logins of a user and return their number."""
-    return revocations.get().revoke(user_id=user_id)
+    return revocations.revoke(user_id=user_id)

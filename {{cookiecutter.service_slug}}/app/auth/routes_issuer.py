@@ -56,7 +56,7 @@ def log_out() -> None:
     """Revoke the tokens of this login"""
     verified = verify_request()
     assert verified is not None  # the route is guarded
-    revocations.get().revoke(family=verified.sid)
+    revocations.revoke(family=verified.sid)
 
 
 @auth.post("/logout-everywhere")

@@ -14,7 +14,9 @@ from app.extensions import api
 def init_auth(app: Flask) -> None:
     """Register /auth, and authenticate requests by their access token."""
     config = app.config
-    revocations.set(app, Revocations(config["ACCESS_TOKEN_LIFETIME"], config["REVOCATION_DELAY"]))
+    app.extensions["revocations"] = Revocations(
+        config["ACCESS_TOKEN_LIFETIME"], config["REVOCATION_DELAY"]
+    )
     source = "The access_token from /auth/login."
     init_tokens(app, authenticate, KeyRing(config["JWT_KEYS"]), {ACCESS_TOKEN_TYPE}, source)
     api.register_blueprint(auth)
@@ -27,5 +29,5 @@ def authenticate() -> Identity | None:
     verified = verify_request()
     if verified is None:
         return None
-    revocations.get().require_not_revoked(verified.sid)
+    revocations.require_not_revoked(verified.sid)
     return verified.identity

@@ -5,7 +5,7 @@ from flask_login import current_user
 
 from app.auth.commands import users
 from app.auth.csrf import require_allowed_origin, validate_csrf_token
-from app.auth.identity import Authentication, Identity, authentication
+from app.auth.identity import Authentication, Identity, init_authentication
 from app.auth.routes import auth
 from app.auth.sessions import load_login, update_seen_at
 from app.extensions import api, login_manager
@@ -19,7 +19,7 @@ def init_auth(app: Flask) -> None:
     login_manager.user_loader(load_login)
     app.teardown_request(update_seen_at)
     app.before_request(require_allowed_origin)
-    authentication.set(app, Authentication(authenticate, "cookie", "Log in at /auth/login."))
+    init_authentication(app, Authentication(authenticate, "cookie", "Log in at /auth/login."))
     api.spec.components.security_scheme(
         "cookie",
         {

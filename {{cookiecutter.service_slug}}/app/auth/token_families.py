@@ -16,12 +16,12 @@ from sqlalchemy import ForeignKey, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.local import LocalProxy
 
 from app.auth.tokens import LEEWAY, invalid_token
 from app.database.base import UtcDateTime, now
 from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
-from app.flask_app import AppState
 
 # Seconds by which the clocks of hosts may differ.
 MARGIN = 60
@@ -121,7 +121,9 @@ class Revocations:
         return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-revocations = AppState[Revocations]("revocations")
+revocations: Revocations = LocalProxy(  # type: ignore[assignment]
+    lambda: current_app.extensions["revocations"]
+)
 
 
 def unavailable() -> ServiceUnavailable:

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Protocol
 import jwt
 from flask import Flask, current_app, request
 from werkzeug.exceptions import Unauthorized
+from werkzeug.local import LocalProxy
 
-from app.auth.identity import Authentication, Identity, authentication, unauthorized
+from app.auth.identity import Authentication, Identity, init_authentication, unauthorized
 from app.auth.keys import Key
 from app.extensions import api
-from app.flask_app import AppState
 
 # Seconds by which clocks may differ.
 LEEWAY = 10
@@ -125,7 +125,7 @@ def parse_claims(claims: dict[str, Any], key: Key) -> VerifiedToken:
     return VerifiedToken(identity, float(claims["exp"]), str(claims.get("sid", "")), key)
 
 
-verifier = AppState[Verifier]("verifier")
+verifier: Verifier = LocalProxy(lambda: current_app.extensions["verifier"])  # type: ignore[assignment]
 
 
 def init_tokens(
@@ -137,9 +137,9 @@ def init_tokens(
 ) -> None:
     """Set the function that authenticates requests; `source` tells clients where to get a token."""
     config = app.config
-    verifier.set(app, Verifier(keys, config["JWT_ISSUER"], config["JWT_AUDIENCE"], types))
+    app.extensions["verifier"] = Verifier(keys, config["JWT_ISSUER"], config["JWT_AUDIENCE"], types)
     hint = "Send an access token: Authorization: Bearer <token>."
-    authentication.set(app, Authentication(authenticate, "bearer", hint))
+    init_authentication(app, Authentication(authenticate, "bearer", hint))
     api.spec.components.security_scheme(
         "bearer",
         {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": source},
@@ -155,7 +155,7 @@ def verify_request() -> VerifiedToken | None:
     if scheme.lower() != "bearer" or not token:
         return None
     try:
-        return verifier.get().verify(token)
+        return verifier.verify(token)
     except InvalidToken as error:
         raise invalid_token(str(error)) from None
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import Unauthorized
 
 from app import create_app
 from app.api import Blueprint
-from app.auth.identity import Authentication, Identity, authentication, current_identity
+from app.auth.identity import Authentication, Identity, current_identity, init_authentication
 from app.config import load_config
 
 # Public routes that are not resources: probes, documentation, metrics.
@@ -149,7 +149,7 @@ def test_coroutine_view_can_require_a_scope(things: Blueprint) -> None:
     assert client.get("/things/later").status_code == 401
     caller = Identity("ada", frozenset({"things:read"}))
     authenticated = Authentication(lambda: caller, "bearer", "")
-    authentication.set(client.application, authenticated)
+    init_authentication(client.application, authenticated)
     assert client.get("/things/later").get_json() == {"called": True}
 
 
