@@ -153,7 +153,6 @@ PIECES = [
             "app/api/pagination.py",
             "app/orders/changes.py",
             "app/orders/checkout.py",
-            "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/routes.py",
             "migrations/versions/0001_create_orders.py",
@@ -165,8 +164,8 @@ PIECES = [
     {
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
         "paths": [
+            "app/orders/commands.py",
             "app/orders/queries.py",
-            "app/orders/seed.py",
             "tests/orders/test_seed.py",
         ],
     },
@@ -177,16 +176,16 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
+            "app/orders/commands_of_user.py",
             "app/orders/queries_of_user.py",
-            "app/orders/seed_of_user.py",
             "migrations/versions/0002_create_users.py",
             "migrations/versions/0003_give_orders_owners.py",
             "tests/orders/test_access.py",
             "tests/orders/test_seed_of_user.py",
         ],
         "names": {
+            "app/orders/commands_of_user.py": "app/orders/commands.py",
             "app/orders/queries_of_user.py": "app/orders/queries.py",
-            "app/orders/seed_of_user.py": "app/orders/seed.py",
             "tests/orders/test_seed_of_user.py": "tests/orders/test_seed.py",
         },
     },
