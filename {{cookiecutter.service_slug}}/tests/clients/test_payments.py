@@ -91,6 +91,6 @@ def test_a_refund_carries_its_charge(provider: respx.MockRouter) -> None:
     assert route.calls.last.request.content == b'{"charge":"ch_1"}'
 
 
-def test_without_a_provider_a_charge_is_simulated_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_provider_charges_are_simulated(caplog: pytest.LogCaptureFixture) -> None:
     assert payments.charge(ORDER, Decimal(1), "EUR") == f"simulated-{ORDER}"
     assert "PAYMENTS_URL is not set: simulated charges" in caplog.text

@@ -55,9 +55,7 @@ def test_a_request_gets_a_503_with_retry_after(client: FlaskClient) -> None:
         (exc.TimeoutError("pool"), 503),
     ],
 )
-def test_a_database_error_is_a_problem(
-    client: FlaskClient, error: Exception, status: int
-) -> None:
+def test_a_database_error_is_a_problem(client: FlaskClient, error: Exception, status: int) -> None:
     @client.application.get("/failing")
     def failing() -> str:
         raise error

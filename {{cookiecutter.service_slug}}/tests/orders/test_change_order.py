@@ -24,9 +24,7 @@ def patch(client: FlaskClient, placed: TestResponse, **changes: Any) -> TestResp
     return client.patch(f"/orders/{placed.get_json()['id']}", json=changes, headers=headers)
 
 
-def test_get_and_post_return_the_same_etag(
-    client: FlaskClient, placed: TestResponse
-) -> None:
+def test_get_and_post_return_the_same_etag(client: FlaskClient, placed: TestResponse) -> None:
     found = client.get(placed.headers["Location"])
     assert found.headers["ETag"] == placed.headers["ETag"]
     headers = {"If-None-Match": found.headers["ETag"]}
@@ -65,9 +63,7 @@ def test_an_order_is_changed(client: FlaskClient, placed: TestResponse) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_if_match_is_required(
-    client: FlaskClient, placed: TestResponse, method: str
-) -> None:
+def test_if_match_is_required(client: FlaskClient, placed: TestResponse, method: str) -> None:
     response = client.open(placed.headers["Location"], method=method, json={"reference": "x"})
     assert response.status_code == 428
 

@@ -244,9 +244,7 @@ def test_settle_continues_after_an_order_that_fails_and_exits_with_1(
     assert sorted(statuses()) == ["paid", "paid", "pending"]
 
 
-def test_settle_skips_recent_orders(
-    app: Flask, client: FlaskClient, provider: Provider
-) -> None:
+def test_settle_skips_recent_orders(app: Flask, client: FlaskClient, provider: Provider) -> None:
     provider.failure = payments.PaymentUnavailable()
     place(client)
     result = app.test_cli_runner().invoke(args=["orders", "settle"])

@@ -37,7 +37,9 @@ class Clients:
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_responses_conform_to_openapi(make_client: Callable[[], FlaskClient], mode: GenerationMode) -> None:
+def test_responses_conform_to_openapi(
+    make_client: Callable[[], FlaskClient], mode: GenerationMode
+) -> None:
     clients = Clients(make_client)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", clients)
     schema.config.generation.update(with_security_parameters=False)

@@ -10,21 +10,25 @@ def place(client: FlaskClient, price: str, currency: str = "EUR") -> int:
     return client.post("/orders/", json={"currency": currency, "items": items}).status_code
 
 
-def sample_value(name: str, **labels: str) -> float:
+def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
+def paid_orders() -> tuple[float, float]:
+    """Return the number of paid orders, and the total value of those in EUR."""
+    return value("orders_created_total", status="paid"), value("order_value_sum", currency="EUR")
+
+
 def test_a_paid_order_is_counted_with_its_value(client: FlaskClient) -> None:
-    before = sample_value("orders_created_total", status="paid"), sample_value("order_value_sum", currency="EUR")
+    count, total = paid_orders()
     assert place(client, "9.50") == 201
-    after = sample_value("orders_created_total", status="paid"), sample_value("order_value_sum", currency="EUR")
-    assert after == (before[0] + 1, before[1] + 19)
+    assert paid_orders() == (count + 1, total + 19)
 
 
 def test_an_unknown_currency_is_labeled_other(client: FlaskClient) -> None:
-    before = sample_value("order_value_count", currency="other")
+    before = value("order_value_count", currency="other")
     assert [place(client, "1.00", currency) for currency in ("AAA", "BBB")] == [201, 201]
-    assert sample_value("order_value_count", currency="other") == before + 2
+    assert value("order_value_count", currency="other") == before + 2
 
 
 def test_a_declined_order_has_no_value(
@@ -34,7 +38,6 @@ def test_a_declined_order_has_no_value(
         raise payments.PaymentDeclined
 
     monkeypatch.setattr(payments, "charge", decline)
-    before = sample_value("orders_created_total", status="paid"), sample_value("order_value_sum", currency="EUR")
+    before = paid_orders()
     assert place(client, "9.50") == 402
-    after = sample_value("orders_created_total", status="paid"), sample_value("order_value_sum", currency="EUR")
-    assert after == before
+    assert paid_orders() == before

@@ -31,7 +31,7 @@ def test_a_negative_zero_is_zero(client: FlaskClient) -> None:
     assert response.get_json()["items"][0]["unit_price"] == "0.00"
 
 
-def test_a_list_that_is_too_long_is_rejected_before_its_items_are_validated(client: FlaskClient) -> None:
+def test_the_length_of_a_list_is_validated_before_its_items(client: FlaskClient) -> None:
     response = place(client, items=[{}] * 101)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.get_json()["errors"]] == ["#/items"]
@@ -75,7 +75,9 @@ def test_amounts_have_the_decimal_places_of_their_currency(
         ({"total": "0.01"}, "#/total"),
     ],
 )
-def test_an_invalid_field_is_named(client: FlaskClient, changes: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_field_is_named(
+    client: FlaskClient, changes: dict[str, Any], pointer: str
+) -> None:
     response = place(client, **changes)
     assert response.status_code == 422
     assert response.mimetype == "application/problem+json"
