@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """Exact amount below 10^15, with four decimal places: the most of any currency in ISO 4217.
+    """Exact amount below 10^15 with four decimal places, the maximum of ISO 4217.
 
     SQLite stores it as text: it has no decimal type, and a float is not exact.
     """
