@@ -1,6 +1,6 @@
 """Client for the payment provider; each call is safe to repeat, because it carries the order's id.
 
-The provider's responses are bounded and validated like a client's input.
+Responses are bounded and validated like a client's input: their ids are stored with the orders.
 """
 
 import os

@@ -36,7 +36,7 @@ def settle(older_than: float) -> None:
 @click.argument("email")
 @click.option("--count", default=20, show_default=True, help="Number of orders.")
 def seed(email: str, count: int) -> None:
-    """Place sample orders as the user with this e-mail address."""
+    """Place sample orders for the user with the e-mail address EMAIL."""
     user = find_user(email)
     if user is None:
         raise click.ClickException("No account has this e-mail address.")

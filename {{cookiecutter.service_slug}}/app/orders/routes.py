@@ -39,7 +39,7 @@ orders.record_once(lambda state: state.app.cli.add_command(commands))
 def create_order(headers: dict[str, str], order: dict[str, Any]) -> ResponseReturnValue:
     """Place an order and charge it
 
-    Repeating the request with the same Idempotency-Key does not charge again.
+    Repeating it with the same Idempotency-Key returns the same order, without another charge.
     """
     key = headers.get("idempotency_key")
     placed = checkout.place_order(order, key)
