@@ -79,7 +79,7 @@ def test_every_answer_that_keeps_a_piece_has_words():
             for keep in keeps
             for prompt, kept in keep.items()
             for answer in kept
-            if answer != "none"
+            if answer not in ("none", False)
         }
 
     assert conditions(piece["keep"] for piece in harness.pieces()) <= conditions(keep for keep, _ in WORDS)

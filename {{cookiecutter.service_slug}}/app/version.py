@@ -1,4 +1,4 @@
-"""Which service this is, which version of it, and of which release of the template."""
+"""Name and version of the service, and the template release it comes from."""
 
 import json
 import re
@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def read_version() -> dict[str, Any]:
-    """Return Dockerflow's version object: from version.json, which the image's build writes.
+    """Return Dockerflow's version object, from the version.json that the image build writes.
 
-    `template` is where the service comes from; cruft keeps the commit.
+    `template` is the release and the commit of the template that the service was last updated to.
     """
     written = get_version(str(ROOT)) or {}
     if "source" in written:
@@ -26,16 +26,16 @@ def read_version() -> dict[str, Any]:
     return {**own, "template": template}
 
 
-# Apart from __version__, which is the team's to raise: git merges by neighbouring lines.
+# Kept away from __version__, which the team changes: edits of neighboring lines conflict in git.
 TEMPLATE_VERSION = "{{ cookiecutter._template_version }}"
 
 
 def read_template_commit() -> str:
-    """Return the commit of the template; "" where the service is not linked to it."""
+    """Return the template's commit from .cruft.json; "" if the service is not linked to it."""
     link = ROOT / ".cruft.json"
     return str(json.loads(link.read_text())["commit"]) if link.exists() else ""
 
 
 def strip_userinfo(url: str) -> str:
-    """Return `url` without the user, password or token in it (RFC 3986, section 3.2.1)."""
+    """Return `url` without its userinfo: user, password or token (RFC 3986, section 3.2.1)."""
     return re.sub(r"://[^/\s]*@", "://", url)

@@ -1,4 +1,4 @@
-"""The application under test."""
+"""Fixture of the application under test."""
 
 import pytest
 from flask import Flask

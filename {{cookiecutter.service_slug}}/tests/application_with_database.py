@@ -1,4 +1,4 @@
-"""The application under test, on a database made by the migrations as in production."""
+"""Fixtures of the application under test and its database."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ __all__ = ["_empty_tables", "app", "database_url"]
 
 @pytest.fixture(scope="session")
 def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database of this worker's own: a file, or one beside that of TEST_DATABASE_URL."""
+    """Create a database for this pytest worker: a file, or one on the server of TEST_DATABASE_URL."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given is None:
         yield f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
@@ -37,7 +37,7 @@ def database_url(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def app(database_url: str) -> Iterator[Flask]:
-    """The application, on a database made by the migrations as in production."""
+    """Return the application with a database that the migrations create, as in production."""
     config = load_config("testing")
     config.SQLALCHEMY_DATABASE_URI = database_url
     config.SQLALCHEMY_ENGINE_OPTIONS = engine_options(database_url, threads=4)

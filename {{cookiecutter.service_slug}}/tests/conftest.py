@@ -14,16 +14,16 @@ from tests.application import *  # noqa: F403
 ENV_EXAMPLE = (Path(__file__).parents[1] / ".env.example").read_text()
 SETTINGS, _, _ = ENV_EXAMPLE.partition("# This service's own settings")
 
-# What the machine or a .env sets for the service is not for its tests.
+# The tests ignore the settings of the machine and of .env.
 for name in ("APP_ENV", *re.findall(r"^#(\w+)=", SETTINGS, re.MULTILINE)):
     os.environ.pop(name, None)
     os.environ.pop(f"{name}_FILE", None)
-# What the tests call is on this machine, whatever proxy it has.
+# The tests call only this machine: bypass any proxy.
 os.environ["no_proxy"] = "*"
 
 
 class Client(FlaskClient):
-    """A client whose requests have ended, with all that is told of them, when it has the answer."""
+    """Test client that returns when the request has ended, with its log and metrics written."""
 
     def open(self, *args: Any, buffered: bool = True, **kwargs: Any) -> TestResponse:
         return super().open(*args, buffered=buffered, **kwargs)
@@ -34,24 +34,24 @@ Flask.test_client_class = Client
 
 @pytest.fixture
 def production() -> dict[str, str]:
-    """What production must be given, as .env.example says, with its samples."""
-    needed: dict[str, str] = {}
+    """Return the settings that production requires, with the sample values of .env.example."""
+    required: dict[str, str] = {}
     for paragraph in ENV_EXAMPLE.split("\n\n"):
         if "Required in production" in paragraph:
-            needed |= re.findall(r"^#(\w+)=(.*)$", paragraph, re.MULTILINE)
-    return {name: sample or "x" * 40 for name, sample in needed.items()}
+            required |= re.findall(r"^#(\w+)=(.*)$", paragraph, re.MULTILINE)
+    return {name: sample or "x" * 40 for name, sample in required.items()}
 
 
 @pytest.fixture
 def app_context(app: Flask) -> Iterator[None]:
-    """For a test that calls the code itself; a request opens a context of its own."""
+    """Push an application context, for a test that sends no request."""
     with app.app_context():
         yield
 
 
 @pytest.fixture
 def make_client(app: Flask) -> Callable[[], FlaskClient]:
-    """Makes clients, each for a thread of its own."""
+    """Return a function that creates clients, one for each thread."""
     return app.test_client
 
 

@@ -15,7 +15,7 @@ def test_openapi_describes_the_service(client: FlaskClient) -> None:
     assert spec["info"]["title"] == client.application.config["API_TITLE"]
 
 
-def test_openapi_is_built_once_and_sent_once(
+def test_openapi_is_generated_once_and_revalidated(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = client.get("/openapi.json")
@@ -26,14 +26,14 @@ def test_openapi_is_built_once_and_sent_once(
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
-def test_openapi_describes_its_own_application() -> None:
+def test_each_application_has_its_own_openapi() -> None:
     first, second = (create_app(load_config("testing")) for _ in range(2))
-    api.spec.tag({"name": "of the second"})
+    api.spec.tag({"name": "second"})
     described = [app.test_client().get("/openapi.json").text for app in (first, second)]
-    assert ["of the second" in spec for spec in described] == [False, True]
+    assert ["second" in spec for spec in described] == [False, True]
 
 
-def test_the_page_is_served_whole_by_the_service_itself(client: FlaskClient) -> None:
+def test_the_service_serves_all_files_of_the_page(client: FlaskClient) -> None:
     page = client.get("/docs")
     assert page.status_code == 200
     links = re.findall(r'(?:src|href|data-spec-url)="([^"]+)"', page.text)
@@ -44,7 +44,7 @@ def test_the_page_is_served_whole_by_the_service_itself(client: FlaskClient) -> 
             assert response.status_code == 200
 
 
-def test_the_page_runs_nothing_but_the_services_own_scripts(client: FlaskClient) -> None:
+def test_the_page_runs_only_scripts_of_the_service(client: FlaskClient) -> None:
     page = client.get("/docs")
     assert "script-src 'self';" in page.headers["Content-Security-Policy"]
     assert not re.search(r"<script[^>]*>[^<]", page.text)

@@ -5,7 +5,7 @@ import pytest
 
 from app import version
 
-# No user, no password, no token: /__version__ is public.
+# /__version__ is public: it must not contain a user, password or token.
 SOURCES = {
     "https://host.example/org/name": "https://host.example/org/name",
     "https://token@host.example/org/name": "https://host.example/org/name",
@@ -18,21 +18,21 @@ SOURCES = {
 
 
 @pytest.mark.parametrize(("source", "shown"), SOURCES.items())
-def test_the_source_is_told_without_a_token(
+def test_the_source_contains_no_credentials(
     source: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(version, "ROOT", tmp_path)
     (tmp_path / "version.json").write_text(json.dumps({"source": source, "build": "7"}))
-    told = version.read_version()
-    assert (told["source"], told["build"]) == (shown, "7")
+    public = version.read_version()
+    assert (public["source"], public["build"]) == (shown, "7")
 
 
-def test_of_the_template_only_the_commit_is_told(
+def test_the_template_is_named_by_its_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(version, "ROOT", tmp_path)
     link = {"template": "https://token@host/template", "commit": "abc"}
     (tmp_path / ".cruft.json").write_text(json.dumps(link))
-    told = version.read_version()
-    assert told["template"]["commit"] == "abc"
-    assert "token" not in json.dumps(told)
+    public = version.read_version()
+    assert public["template"]["commit"] == "abc"
+    assert "token" not in json.dumps(public)

@@ -1,1 +1,1 @@
-"""Clients of the services that this one depends on."""
+"""HTTP clients for other services."""

@@ -1,4 +1,4 @@
-"""How this service calls others: what it knows of the request goes with the call."""
+"""HTTP client for other services: propagates the request's ids and bounds each response."""
 
 import json
 from time import monotonic
@@ -9,16 +9,14 @@ import httpx
 from app.clients.transport import make_transport
 from app.observability.record import get_record
 
-# Bytes of a response's body, and seconds that reading it may take; a client's timeout is for each
-# piece of it.
+# Limits on a response's body, in bytes and seconds: httpx limits only the time between two chunks.
 MAX_RESPONSE = 64 * 1024
 MAX_SECONDS = 5
 
 
 def make_client(timeout: httpx.Timeout) -> httpx.Client:
-    """Return a client whose requests carry the ids of the request that they are made for."""
-    # Uncompressed (RFC 9110, section 12.5.3), so that what is read is bounded: a few bytes of gzip
-    # expand to gigabytes.
+    """Return a client that sends the ids of the current request with each call."""
+    # Accept no compression (RFC 9110, section 12.5.3): a few bytes of gzip expand to gigabytes.
     headers = {"Accept-Encoding": ""}
     hooks = {"request": [add_ids]}
     return httpx.Client(
@@ -27,9 +25,9 @@ def make_client(timeout: httpx.Timeout) -> httpx.Client:
 
 
 def read_json(response: httpx.Response) -> Any:
-    """Read the body of a streamed response.
+    """Return the JSON body of a streamed response.
 
-    Raises `ValueError` for one too long or not JSON, `httpx.ReadTimeout` for one too slow.
+    Raise `ValueError` if it is too long or not JSON, `httpx.ReadTimeout` if it is too slow.
     """
     body = bytearray()
     deadline = monotonic() + MAX_SECONDS
@@ -42,11 +40,11 @@ def read_json(response: httpx.Response) -> Any:
     try:
         return json.loads(body.decode())
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError("nested too deeply") from error
 
 
 def add_ids(request: httpx.Request) -> None:
-    """Pass on the ids that came in."""
+    """Add the ids of the current request, unless the caller has set them."""
     record = get_record()
     request.headers.setdefault("X-Request-ID", record.request_id)
     request.headers.setdefault("X-Correlation-ID", record.correlation_id)

@@ -1,7 +1,8 @@
-"""The transport of calls to other services."""
+"""HTTP transport of calls to other services."""
 
 import httpx
 
 
 def make_transport() -> httpx.BaseTransport:
+    """Return httpx's own transport."""
     return httpx.HTTPTransport()

@@ -1,4 +1,4 @@
-"""The transport of calls to other services: each is a span, and carries the trace on."""
+"""HTTP transport that traces each call to another service and propagates the trace context."""
 
 import httpx
 from opentelemetry import trace
@@ -9,7 +9,7 @@ from app.observability.tracing_setup import get_tracer
 
 
 class TracingTransport(httpx.BaseTransport):
-    """Another transport, traced as OpenTelemetry's semantic conventions for HTTP clients have it."""
+    """Transport that creates spans by OpenTelemetry's semantic conventions for HTTP clients."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self.inner = inner
@@ -45,4 +45,5 @@ class TracingTransport(httpx.BaseTransport):
 
 
 def make_transport() -> httpx.BaseTransport:
+    """Return httpx's transport, traced."""
     return TracingTransport(httpx.HTTPTransport())

@@ -1,8 +1,8 @@
-"""The database, and what the service does when it fails.
+"""Set up the database, and handle its errors.
 
-While it is away the service stays live, is not ready, and answers 503 with Retry-After; the detail
-tells a transaction that lost to others, or a statement that took too long, from a database that is
-away. What the database refuses for a constraint is 409, for a value 422.
+While the database is unavailable, the service is live but not ready, and responds with 503 and
+Retry-After. The detail distinguishes an unavailable database from a transaction conflict, a
+statement timeout and an exhausted pool. A violated constraint is a 409, an invalid value a 422.
 """
 
 import os
@@ -25,24 +25,24 @@ __all__ = ["db", "init_database"]
 
 RETRY_AFTER = 5
 
-# Those of the applications that this process has made, for as long as they live.
+# Engines of the applications in this process, as long as these exist.
 _engines: WeakSet[Engine] = WeakSet()
 
 
 def abandon_connections() -> None:
-    """Drop the connections that a forked worker has from its parent, who goes on using them."""
+    """Discard the connections a forked worker inherits; its parent keeps using them."""
     for engine in _engines:
         engine.dispose(close=False)
 
 
-# Once for the process, which cannot take them back.
+# Registered once per process: neither can be unregistered.
 samplers.append(lambda: sample_pools(list(_engines)))
 if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(after_in_child=abandon_connections)
 
 
 def init_database(app: Flask) -> None:
-    """Connect the application to its database; nothing is opened before the first query."""
+    """Set up the database of the application; the first query opens the first connection."""
     db.init_app(app)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, os.pardir, "migrations"))
     app.teardown_appcontext(end_session)
@@ -51,32 +51,32 @@ def init_database(app: Flask) -> None:
     register(check_connection, "database")
     register(check_migrations, "migrations")
     for error in (exc.InterfaceError, exc.OperationalError, exc.TimeoutError):
-        app.register_error_handler(error, answer_failure)
-    app.register_error_handler(exc.IntegrityError, answer_refused)
-    app.register_error_handler(exc.DataError, answer_refused)
+        app.register_error_handler(error, handle_unavailable)
+    app.register_error_handler(exc.IntegrityError, handle_rejected)
+    app.register_error_handler(exc.DataError, handle_rejected)
 
     with app.app_context():
         engine = db.engine
     init_engine(engine)
     _engines.add(engine)
-    # An application that is dropped, as tests do, closes its connections.
+    # Close the connections of an application that is garbage-collected, as in tests.
     finalize(app, engine.dispose)
 
 
 def end_session(_: BaseException | None) -> None:
-    """Roll back what a request left open; where its connection has died, there is nothing left to."""
+    """Roll back an open transaction; if its connection is broken, discard the connection."""
     try:
         db.session.remove()
     except exc.DBAPIError:
-        current_app.logger.warning("a connection died at the end of a request", exc_info=True)
+        current_app.logger.warning("the database failed at the end of a request", exc_info=True)
         db.session().invalidate()
 
 
-def answer_failure(error: Exception) -> Response:
-    """Return the problem for a request that the database did not serve, and log which."""
+def handle_unavailable(error: Exception) -> Response:
+    """Log the cause of a failed query, and return a 503 problem that names it."""
     retry_after = RETRY_AFTER
     if is_conflict(error):
-        failure, retry_after = "The transaction conflicted with concurrent ones.", 1
+        failure, retry_after = "The transaction conflicted with another one.", 1
     elif is_timeout(error):
         failure = "A database statement exceeded its time limit."
     elif isinstance(error, exc.TimeoutError):
@@ -87,9 +87,9 @@ def answer_failure(error: Exception) -> Response:
     return handle_http_exception(ServiceUnavailable(failure, retry_after=retry_after))
 
 
-def answer_refused(error: Exception) -> Response:
-    """Return the problem for a request that the database refused."""
-    current_app.logger.warning("refused by the database", exc_info=error)
+def handle_rejected(error: Exception) -> Response:
+    """Log and return the problem for a violated constraint or an invalid value."""
+    current_app.logger.warning("the database rejected a value", exc_info=error)
     if isinstance(error, exc.IntegrityError):
-        return handle_http_exception(Conflict("It conflicts with what is already stored."))
+        return handle_http_exception(Conflict("The request conflicts with stored data."))
     return handle_http_exception(UnprocessableEntity("A value is out of range."))

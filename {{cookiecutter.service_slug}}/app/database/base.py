@@ -1,4 +1,4 @@
-"""Column types of the models."""
+"""Column types for models, and the current time."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,11 +11,12 @@ from app.database.dialect import DATETIME
 
 
 def now() -> datetime:
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC to the microsecond on every database."""
+    """Aware datetime, stored in UTC with microseconds on every database."""
 
     impl = DATETIME
     cache_ok = True
@@ -32,9 +33,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """An exact amount: below a thousand million million, to four decimal places (ISO 4217's most).
+    """Exact amount below 10^15 with four decimal places, the maximum of ISO 4217.
 
-    SQLite has no decimal type and would keep a float: there it is text.
+    SQLite stores it as text: it has no decimal type, and a float is not exact.
     """
 
     impl = Numeric

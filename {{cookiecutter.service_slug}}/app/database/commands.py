@@ -10,28 +10,28 @@ from sqlalchemy import exc, select
 from app.database.migrations import ACCEPT_AHEAD
 from app.extensions import db
 
-commands = AppGroup("database", help="Look after the database.")
+commands = AppGroup("database", help="Manage the database connection and migrations.")
 
 timeout_option = click.option(
-    "--timeout", default=60.0, show_default=True, help="Seconds to wait for the database to answer."
+    "--timeout", default=60.0, show_default=True, help="Seconds to wait for the database."
 )
 
 
 @commands.command()
 @timeout_option
 def wait(timeout: float) -> None:
-    """Wait until the database answers."""
+    """Wait until the database accepts queries."""
     wait_for_database(timeout)
-    click.echo("The database answers.")
+    click.echo("The database is available.")
 
 
 @commands.command()
 @timeout_option
 def migrate(timeout: float) -> None:
-    """Apply this release's migrations; the first step of each deployment, on every replica.
+    """Apply the migrations of this release. Run it first on every replica of a deployment.
 
-    One replica migrates, the others wait for it. A database that a newer release has migrated
-    stays as it is: after a rollback the older release runs on it.
+    One replica migrates, and the others wait for it. A database that a newer release has migrated
+    is not changed: after a rollback, the older release runs on it.
     """
     wait_for_database(timeout)
     try:
@@ -41,7 +41,7 @@ def migrate(timeout: float) -> None:
 
 
 def wait_for_database(timeout: float) -> None:
-    """Return when the database answers; raises `ClickException` when it has not in time."""
+    """Return when the database accepts queries; raise `ClickException` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -49,7 +49,8 @@ def wait_for_database(timeout: float) -> None:
                 connection.execute(select(1))
         except exc.DBAPIError as error:
             if time.monotonic() > deadline:
-                raise click.ClickException(f"No answer in {timeout:g} s: {error.orig}") from error
+                message = f"The database is unavailable after {timeout:g} s: {error.orig}"
+                raise click.ClickException(message) from error
             time.sleep(0.5)
         else:
             return

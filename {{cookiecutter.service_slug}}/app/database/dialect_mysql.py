@@ -1,4 +1,4 @@
-"""What is MySQL's, and MariaDB's, own."""
+"""Settings and SQL specific to MySQL and MariaDB."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from sqlalchemy.exc import DBAPIError
 
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 
-# Seconds to connect, and to wait for an answer; what DATABASE_URL says itself wins.
+# Seconds to connect, and to wait for a response; arguments in DATABASE_URL take precedence.
 CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 35}
 MIGRATION_CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3}
 
-# Held by one connection at a time, and released when that closes. A name is of the whole server,
-# and has at most 64 characters.
+# The connection holds the lock until it closes. Lock names are global to the server and have at
+# most 64 characters.
 TRY_MIGRATION_LOCK = "SELECT GET_LOCK(CONCAT('migrations.', SHA1(DATABASE())), 0)"
 
-# It drops fractions of a second unless told how many digits to keep.
+# By default MySQL drops fractions of a second.
 DATETIME = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 def exact_string(length: int) -> String:
-    """Return a text type that compares characters: by default accents and case are ignored."""
+    """Return a text type with a binary collation: the default one ignores accents and case."""
     exact = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
     return String(length).with_variant(exact, "mysql", "mariadb")
 
@@ -33,10 +33,10 @@ TIMEOUTS = {1205, 1969, 3024}
 
 
 def open_connection(dialect: Dialect, args: Any, kwargs: Any) -> Any:
-    """Connect; SQLAlchemy gives the arguments.
+    """Open a connection with SQLAlchemy's arguments.
 
-    PyMySQL 1.2 waits for the server's greeting as long as for any answer: here no longer than for
-    the connection. The private name is the only way to wait for longer afterwards.
+    PyMySQL 1.2 applies `read_timeout` to the server's greeting too: use `connect_timeout` there.
+    Only the private attribute can change the timeout of an open connection.
     """
     kwargs = CONNECT_ARGS | kwargs
     connection: Any = dialect.connect(*args, **kwargs | {"read_timeout": kwargs["connect_timeout"]})
@@ -45,16 +45,16 @@ def open_connection(dialect: Dialect, args: Any, kwargs: Any) -> Any:
 
 
 def error_code(error: DBAPIError) -> Any:
-    """Return the server's, or the client library's, number of `error`."""
+    """Return the error number of the server or the client library."""
     return error.orig.args[0] if error.orig and error.orig.args else None
 
 
 def configure_connection(connection: Any, query: str, seconds: int) -> str | None:
-    """Limit each statement to so many seconds, unless the URL's `query` has a limit of its own.
+    """Limit each statement to `seconds`, unless the URL's `query` sets a limit.
 
-    READ COMMITTED: it locks no gaps between rows, the cause of most deadlocks.
+    READ COMMITTED does not lock the gaps between rows, which cause most deadlocks.
     """
-    # MySQL limits SELECT alone, in milliseconds.
+    # MySQL limits only SELECT, in milliseconds; MariaDB limits every statement, in seconds.
     name, limit = "max_execution_time", seconds * 1000
     if "MariaDB" in connection.get_server_info():
         name, limit = "max_statement_time", seconds

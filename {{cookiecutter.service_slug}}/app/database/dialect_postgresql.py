@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own."""
+"""Settings and SQL specific to PostgreSQL."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from sqlalchemy.exc import DBAPIError
 
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
-# Seconds to connect; what DATABASE_URL says itself wins.
+# Seconds to connect; arguments in DATABASE_URL take precedence.
 CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3}
-# Seconds to wait for an answer: longer than a statement may take.
+# Seconds to wait for a response; must be longer than the statement timeout.
 ANSWER_TIMEOUT = 35
-# Through PgBouncer the next transaction may be on a server connection that lacks what was prepared.
+# Behind PgBouncer, the next transaction may use a server connection without the prepared statement.
 MIGRATION_CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
 
-# Of one transaction, for PgBouncer keeps no session: the session's idle limit must not end it.
+# PgBouncer shares sessions, which limits the lock to a transaction; no idle timeout may end it.
 TRY_MIGRATION_LOCK = """
     SELECT pg_try_advisory_xact_lock(727)
     FROM set_config('idle_in_transaction_session_timeout', '0', true)
@@ -26,7 +26,7 @@ DATETIME = DateTime()
 
 
 def exact_string(length: int) -> String:
-    """Return a text type that compares characters, as every text does here."""
+    """Return a text type that compares exactly, as text in PostgreSQL does by default."""
     return String(length)
 
 
@@ -37,10 +37,10 @@ TIMEOUTS = {"57014", "55P03"}
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that is closed when its server does not answer: libpq would wait for ever."""
+    """Connection that is closed if its server stops responding; libpq would wait forever."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Wait at most `ANSWER_TIMEOUT`. Undocumented: read in psycopg 3.3.9, where all waits end here."""
+        """Wait at most `ANSWER_TIMEOUT`; undocumented, called by every wait of psycopg 3.3.9."""
         try:
             return super().wait(gen, interval, timeout or ANSWER_TIMEOUT)
         except psycopg.OperationalError:
@@ -50,27 +50,27 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def open_connection(_: Dialect, args: Any, kwargs: Any) -> Any:
-    """Connect; SQLAlchemy gives the arguments."""
+    """Open a connection with SQLAlchemy's arguments."""
     return BoundedConnection.connect(*args, **kwargs)
 
 
 def error_code(error: DBAPIError) -> Any:
-    """Return the SQLSTATE of `error`; None where no server has sent one."""
+    """Return the SQLSTATE of `error`; None if the server sent none."""
     return getattr(error.orig, "sqlstate", None)
 
 
 def configure_connection(
     connection: psycopg.Connection[Any], query: str, seconds: int
 ) -> str | None:
-    """Limit each statement to so many seconds, unless the URL's `query` has a limit of its own.
+    """Limit each statement to `seconds`, unless the URL's `query` sets a limit.
 
-    Behind PgBouncer a SET would stay on a server connection that other clients use as well. There
-    nothing is set or prepared: return the statement that limits a single transaction instead.
+    Behind PgBouncer, other clients share the server connection: neither SET a limit nor prepare
+    statements there, but return the statement that limits a single transaction.
     """
     is_limited = "statement_timeout" in query
     connection.autocommit = True
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    # PgBouncer makes up the process id that it tells a client.
+    # PgBouncer sends its clients a process id that is not the server's.
     is_pooled = row is None or row[0] != connection.info.backend_pid
     if is_pooled:
         connection.prepare_threshold = None

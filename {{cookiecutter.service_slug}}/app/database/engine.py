@@ -1,4 +1,4 @@
-"""How the database is reached: its URL, and limits on how long it may keep a request waiting."""
+"""SQLAlchemy engines, with limits on how long a request waits for the database."""
 
 import time
 from collections.abc import Iterable
@@ -28,18 +28,18 @@ from app.database.dialect import (
     open_connection,
 )
 
-# Seconds that a request waits for a connection while all of them are in use.
+# Seconds that a request waits for a connection while all are in use.
 POOL_TIMEOUT = 5
 # Seconds that a statement may take.
 STATEMENT_TIMEOUT = 30
-# Seconds between two attempts to connect while the database is away.
+# Seconds between two attempts to connect while the database is unavailable.
 RECONNECT_INTERVAL = 1
-# Readiness asks over connections of its own, beside one for each thread.
+# Connections for readiness checks, in addition to one for each thread.
 PROBE_CONNECTIONS = 2
 
 
 def with_driver(url: str) -> str:
-    """Return `url` with its driver named; raises `ValidationError` where there is none for it."""
+    """Return `url` with its driver; raise `ValidationError` if the service has no driver for it."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -51,8 +51,8 @@ def with_driver(url: str) -> str:
 
 
 def engine_options(url: str | None, threads: int) -> dict[str, Any]:
-    """Return SQLAlchemy's engine options for `url` in a worker of so many threads."""
-    # An error tells its statement, and none of the values in it.
+    """Return SQLAlchemy's engine options for `url` in a worker with `threads` threads."""
+    # Keep the values of statements out of error messages.
     options: dict[str, Any] = {"hide_parameters": True}
     if url is None or url.startswith("sqlite"):
         return options
@@ -61,18 +61,18 @@ def engine_options(url: str | None, threads: int) -> dict[str, Any]:
         "pool_size": threads,
         "max_overflow": PROBE_CONNECTIONS,
         "pool_timeout": POOL_TIMEOUT,
-        "connect_args": own_values_first(url, CONNECT_ARGS),
+        "connect_args": omit_url_arguments(url, CONNECT_ARGS),
     }
 
 
-def own_values_first(url: str | URL, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the connect `arguments` that the URL does not set itself."""
-    own = make_url(url).query
-    return {name: value for name, value in arguments.items() if name not in own}
+def omit_url_arguments(url: str | URL, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return `arguments` without those that the URL sets."""
+    url_arguments = make_url(url).query
+    return {name: value for name, value in arguments.items() if name not in url_arguments}
 
 
 def init_engine(engine: Engine) -> None:
-    """Configure each new connection of the service's engine."""
+    """Configure each new connection of the engine."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", enforce_foreign_keys)
         return
@@ -90,19 +90,19 @@ def init_engine(engine: Engine) -> None:
 
 
 class Connector:
-    """Opens connections; while the database is away, one attempt at a time.
+    """Connection factory that makes one attempt at a time while the database is unavailable.
 
-    All others fail at once: a server that hangs holds up one thread of a worker, not each request.
+    Other attempts fail at once: a server that hangs blocks one thread of a worker, not all of them.
     """
 
     def __init__(self) -> None:
-        # Of the last attempt; None where it succeeded.
+        # Error of the last attempt; None if it succeeded.
         self.error: Exception | None = None
         self.retry_at = 0.0
         self.attempt = Lock()
 
     def connect(self, dialect: Dialect, _: Any, args: Any, kwargs: Any) -> Any:
-        """Open a connection, or raise the driver's error."""
+        """Open a connection; raise the last error if the next attempt is not due."""
         error = self.error
         if error is None:
             return self.open(dialect, args, kwargs)
@@ -114,7 +114,7 @@ class Connector:
             self.attempt.release()
 
     def open(self, dialect: Dialect, args: Any, kwargs: Any) -> Any:
-        """Open a connection, and remember the error if it fails."""
+        """Open a connection; store the error if it fails."""
         try:
             connection = open_connection(dialect, args, kwargs)
         except dialect.loaded_dbapi.Error as error:
@@ -126,29 +126,34 @@ class Connector:
 
 
 def enforce_foreign_keys(connection: Any, _: Any) -> None:
-    """Have SQLite enforce foreign keys as the real database does."""
+    """Make SQLite enforce foreign keys, as the production database does."""
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def create_migration_engine(url: URL) -> Engine:
-    """Return an engine without the time limits of a request: a migration takes what it needs.
+    """Return an engine without the time limits of requests, which migrations may exceed.
 
-    SQLite's foreign keys are off: Alembic copies a table and drops the old one, which would cascade.
+    On SQLite it does not enforce foreign keys: Alembic copies a table and drops the old one, and
+    the drop would cascade.
     """
     if url.get_backend_name() == "sqlite":
         return create_engine(url, poolclass=NullPool)
-    arguments = own_values_first(url, MIGRATION_CONNECT_ARGS)
+    arguments = omit_url_arguments(url, MIGRATION_CONNECT_ARGS)
     return create_engine(url, poolclass=NullPool, connect_args=arguments)
 
 
-CONNECTIONS = Gauge("db_client_connections", "Connections.", ["state"], multiprocess_mode="livesum")
+CONNECTIONS = Gauge(
+    "db_client_connections", "Open database connections.", ["state"], multiprocess_mode="livesum"
+)
 MAXIMUM = Gauge(
-    "db_client_connections_max", "Connections that may be open.", multiprocess_mode="livesum"
+    "db_client_connections_max",
+    "Maximum number of open database connections.",
+    multiprocess_mode="livesum",
 )
 
 
 def sample_pools(engines: Iterable[Engine]) -> None:
-    """Measure the connection pools of `engines` together."""
+    """Set the gauges to the sums over the connection pools of `engines`."""
     pools = [engine.pool for engine in engines if isinstance(engine.pool, QueuePool)]
     if pools:
         CONNECTIONS.labels("used").set(sum(pool.checkedout() for pool in pools))

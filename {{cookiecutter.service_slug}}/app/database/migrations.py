@@ -1,4 +1,4 @@
-"""Where the database is among the migrations, and the lock that lets one process migrate."""
+"""Revisions of the database, the migration lock, and the readiness checks."""
 
 import logging
 import time
@@ -14,15 +14,15 @@ from sqlalchemy import Connection, Engine, inspect, text
 from app.database.dialect import TRY_MIGRATION_LOCK
 from app.extensions import db, migrate
 
-# Seconds to wait for another process that migrates, and between two tries.
+# Seconds to wait for the lock, and between two attempts.
 LOCK_TIMEOUT = 3600
 LOCK_INTERVAL = 0.5
-# Given to migrations/env.py by `flask database migrate`.
+# `flask database migrate` passes this tag to migrations/env.py.
 ACCEPT_AHEAD = "accept-ahead"
 
 
 def applied_revisions(connection: Connection) -> set[str]:
-    """Return where the database is; Alembic would log two lines each time."""
+    """Return the revisions of the database, without the two lines that Alembic logs each time."""
     if not inspect(connection).has_table("alembic_version"):
         return set()
     return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
@@ -30,17 +30,17 @@ def applied_revisions(connection: Connection) -> set[str]:
 
 @cache
 def known_revisions() -> tuple[set[str], set[str]]:
-    """Return every revision that this code has, and the newest of them."""
+    """Return all revisions of this release, and its heads."""
     scripts = ScriptDirectory(migrate.directory)
     return {script.revision for script in scripts.walk_revisions()}, set(scripts.get_heads())
 
 
 @contextmanager
 def migration_lock(engine: Engine) -> Iterator[None]:
-    """Let one process at a time migrate; raises `TimeoutError` when the lock is not to be had.
+    """Hold the migration lock; raise `TimeoutError` if another process holds it too long.
 
-    Held by a connection of its own. It is tried again and again, not waited for: a statement that
-    waits would in turn hold up the migration's CREATE INDEX CONCURRENTLY.
+    A separate connection holds the lock. It polls: a statement that waits for the lock would block
+    the CREATE INDEX CONCURRENTLY of the process that migrates.
     """
     if engine.dialect.name == "sqlite":
         yield
@@ -59,25 +59,25 @@ logger = logging.getLogger(__name__)
 
 
 def check_connection() -> list[CheckMessage]:
-    """Return Dockerflow's errors of a database that does not answer.
+    """Return an error if the database does not respond.
 
-    What the driver says of it goes to the log alone, for it names hosts and accounts.
+    Log the driver's message, but do not return it: it contains hosts and accounts.
     """
     errors = check_database_connected(db)
     for error in errors:
-        logger.warning("the database does not answer: %s", error.msg)
-    return [Error("The database does not answer.", id=error.id) for error in errors]
+        logger.warning("the database does not respond: %s", error.msg)
+    return [Error("The database does not respond.", id=error.id) for error in errors]
 
 
 def check_migrations() -> list[CheckMessage]:
-    """Return an error until the database has every migration of this code.
+    """Return an error if the database lacks a migration of this release.
 
-    One that is ahead passes: during a deployment the old replicas go on serving.
+    A database that is ahead passes: during a deployment, old replicas keep serving requests.
     """
     with db.engine.connect() as connection:
         applied = applied_revisions(connection)
     known, heads = known_revisions()
     if applied <= known and applied != heads:
         at = ", ".join(applied) or "no revision"
-        return [Error(f"The database is at {at}.", id="migrations.unapplied")]
+        return [Error(f"The database lacks migrations: it is at {at}.", id="migrations.unapplied")]
     return []

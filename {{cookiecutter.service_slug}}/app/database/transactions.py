@@ -1,4 +1,4 @@
-"""Transactions that a deadlock or a time limit has ended, and when to try again."""
+"""Retry transactions that a deadlock or a serialization failure rolled back."""
 
 import random
 import time
@@ -16,15 +16,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
-# Seconds before the second attempt at the most; doubled before each further one.
+# Base of the maximum wait in seconds, which doubles with each attempt.
 BACKOFF = 0.02
 
 
 def retry_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
-    """Call `function` again when its transaction is rolled back by a deadlock or serialization failure.
+    """Repeat `function` if a deadlock or a serialization failure rolls its transaction back.
 
-    `function` must be the whole transaction, commit included, and do nothing that cannot be
-    repeated: no call to another service. It must not keep objects of the session from before.
+    `function` must be the whole transaction, including its commit. It must be safe to repeat, so it
+    must not call other services, nor use objects that the session loaded before it.
     """
 
     @wraps(function)
@@ -37,7 +37,7 @@ def retry_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
                     raise
                 db.session.rollback()
                 current_app.logger.info("transaction conflict, attempt %d: %s", attempt, error.orig)
-            # At random, so that the same transactions do not meet again.
+            # A random wait keeps the same transactions from conflicting again.
             time.sleep(random.uniform(0, BACKOFF * 2**attempt))
         return function(*args, **kwargs)
 
@@ -45,10 +45,10 @@ def retry_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether `error` is a deadlock or a serialization failure, which a retry may solve."""
+    """Return whether `error` is a deadlock or a serialization failure."""
     return isinstance(error, DBAPIError) and error_code(error) in CONFLICTS
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Return whether a statement, or its wait for a lock, was ended by a time limit."""
+    """Return whether a statement, or its wait for a lock, exceeded a time limit."""
     return isinstance(error, DBAPIError) and error_code(error) in TIMEOUTS

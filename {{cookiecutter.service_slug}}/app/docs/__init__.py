@@ -1,4 +1,4 @@
-"""/openapi.json, and Swagger UI at /docs from files that the service itself serves: it works offline."""
+"""Serve /openapi.json, and Swagger UI at /docs from local files, which work offline."""
 
 from functools import cache
 from importlib.resources import files
@@ -19,7 +19,7 @@ from app.extensions import api
 
 SWAGGER_UI = files("flask_swagger_ui") / "dist"
 
-# Swagger UI needs nothing but its own files, and data: for its icons.
+# Swagger UI loads only its own files, and its icons from data: URLs.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -31,17 +31,17 @@ docs = Blueprint(
 
 
 def init_docs(app: Flask) -> None:
-    """Serve what OpenAPI says of the API, and the page over it."""
+    """Register /openapi.json and /docs."""
     spec = api.spec
 
     @cache
-    def describe() -> str:
+    def serialize_spec() -> str:
         return json.dumps(spec.to_dict())
 
     def openapi() -> ResponseReturnValue:
-        """The API as OpenAPI describes it, which is made once."""
-        response = Response(describe(), mimetype="application/json")
-        response.headers["Cache-Control"] = "no-cache"  # keep it, and ask whether it has changed
+        """Return the OpenAPI document, which is generated once."""
+        response = Response(serialize_spec(), mimetype="application/json")
+        response.headers["Cache-Control"] = "no-cache"  # clients revalidate it with its ETag
         response.add_etag()
         return response.make_conditional(request)
 
@@ -51,7 +51,7 @@ def init_docs(app: Flask) -> None:
 
 @docs.get("")
 def page() -> Response:
-    """The page; Swagger UI renders /openapi.json in it."""
+    """Return the Swagger UI page, which renders /openapi.json."""
     response = make_response(render_template("docs.html"))
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
@@ -59,5 +59,5 @@ def page() -> Response:
 
 @docs.get("/swagger-ui/<path:name>")
 def swagger_ui(name: str) -> ResponseReturnValue:
-    """Swagger UI's own files, as its package ships them."""
+    """Return a static file of the flask-swagger-ui package."""
     return send_from_directory(str(SWAGGER_UI), name, max_age=86400)

@@ -1,1 +1,1 @@
-"""Orders: the example resource. Copy this folder for one of your own, then delete it."""
+"""Orders, the example resource: copy this folder for your own resource, then delete it."""

@@ -1,15 +1,14 @@
-"""From an order to its payment: no charge without an order, no order paid without a charge.
+"""Place and pay orders: no charge without an order, and no paid order without a charge.
 
-1. The order is stored as pending, in one transaction with its Idempotency-Key. From here on it can
-   be found, whatever happens.
-2. The provider is asked to charge it. The request carries the order's id, so that repeating it
-   charges nothing twice.
-3. The order is stored as paid or declined, in one transaction with the response for the key.
+1. Store the order as pending, in one transaction with its Idempotency-Key.
+2. Charge it. The request to the provider carries the order's id, which makes it safe to repeat.
+3. Store the order as paid or declined, in one transaction with the response for the key.
 
-When the provider does not answer, the client gets 503 and the order stays pending. When the process
-dies, or the database goes away, between any two of these, so does the order. Either way the same
-steps finish it: the client's next request with its key, once the lock of the dead one has run out,
-or `flask orders settle`. A refund is made the same way: cancelled first, then refunded, then noted.
+If the provider does not answer, the client gets 503 and the order stays pending. It also stays
+pending if the process dies or the database fails after step 1. Two things complete a pending order:
+the client's next request with the same key, after the lock of the dead request has expired, and
+`flask orders settle`. A refund takes the same steps: store the order as cancelled, refund it, store
+the time of the refund.
 """
 
 import hashlib
@@ -29,23 +28,24 @@ from app.database.transactions import retry_on_conflict
 from app.extensions import db
 from app.orders.metrics import count_order
 from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus
-from app.orders.pricing import minor_unit, total
+from app.orders.pricing import calculate_total, minor_unit
 from app.orders.schemas import OrderSchema
 
-# Longer than a call to the payment provider may take, and the statements before and after it.
-LOCK = timedelta(seconds=payments.LONGEST_CALL + 5)
-LIFETIME = timedelta(hours=24)
+# Must outlast a call to the payment provider and the statements before and after it.
+LOCK_DURATION = timedelta(seconds=payments.LONGEST_CALL + 5)
+KEY_LIFETIME = timedelta(hours=24)
 RETRY_AFTER = {"Retry-After": "2"}
 
 
 def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """Store, charge and return an order, as its representation.
+    """Store and charge an order, and return its representation.
 
-    With a `key` that was used before, return the response of then. Aborts with 409 while the key is
-    in flight, 422 when it belongs to another order; raises what `payments.charge` raises.
+    A repeated `key` returns the stored response. Abort with 409 while another request with the key
+    is in flight, and with 422 if the key was used for another order. Raise what `payments.charge`
+    raises.
     """
     if key is None:
-        return complete(store(order), None)
+        return complete_order(store_order(order), None)
     canonical = json.dumps(order, sort_keys=True, default=str)
     fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
     record = db.session.get(IdempotencyKey, key)
@@ -55,32 +55,35 @@ def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
         record = None
     if record is None:
         record = IdempotencyKey(
-            key=key, fingerprint=fingerprint, locked_until=now() + LOCK, expires_at=now() + LIFETIME
+            key=key,
+            fingerprint=fingerprint,
+            locked_until=now() + LOCK_DURATION,
+            expires_at=now() + KEY_LIFETIME,
         )
         try:
-            placed = store(order, record)
+            placed = store_order(order, record)
         except IntegrityError:
             db.session.rollback()
-            if db.session.get(IdempotencyKey, key) is None:  # refused for another reason
+            if db.session.get(IdempotencyKey, key) is None:  # another constraint failed
                 raise
-            refuse_in_flight()
-        return complete(placed, record)
+            abort_in_flight()
+        return complete_order(placed, record)
     if record.fingerprint != fingerprint:
         abort(422, errors={"headers": {"Idempotency-Key": ["Was used for another order."]}})
     if record.response is None:
-        take_over(record)
-        return complete(db.session.get_one(Order, record.order_id), record)
-    return answer(json.loads(record.response))
+        take_over_key(record)
+        return complete_order(db.session.get_one(Order, record.order_id), record)
+    return require_not_declined(json.loads(record.response))
 
 
 @retry_on_conflict
-def store(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
-    """Step 1: keep the order as pending, and its key with it."""
+def store_order(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
+    """Step 1: store the order as pending, and its key."""
     placed = Order(
         currency=order["currency"],
         reference=order.get("reference"),
         items=[OrderItem(**item) for item in order["items"]],
-        total=total(order["items"]),
+        total=calculate_total(order["items"]),
     )
     db.session.add(placed)
     db.session.flush()
@@ -91,33 +94,32 @@ def store(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
     return placed
 
 
-def take_over(record: IdempotencyKey) -> None:
-    """Lock a key whose request died; aborts with 409 while it may still be alive."""
+def take_over_key(record: IdempotencyKey) -> None:
+    """Lock the key of a request that died; abort with 409 while that request's lock is valid."""
     if record.locked_until > now():
-        refuse_in_flight()
-    taken = update(IdempotencyKey).where(
+        abort_in_flight()
+    unchanged = update(IdempotencyKey).where(
         IdempotencyKey.key == record.key, IdempotencyKey.locked_until == record.locked_until
     )
+    lock = unchanged.values(locked_until=now() + LOCK_DURATION)
     result = cast(
         "CursorResult[Any]",
-        db.session.execute(
-            taken.values(locked_until=now() + LOCK).execution_options(synchronize_session=False)
-        ),
+        db.session.execute(lock.execution_options(synchronize_session=False)),
     )
     db.session.commit()
     if result.rowcount != 1:
-        refuse_in_flight()
+        abort_in_flight()
 
 
-def refuse_in_flight() -> NoReturn:
-    """Abort with 409: another request is at work on the same key."""
+def abort_in_flight() -> NoReturn:
+    """Abort with 409: another request with the same key is in flight."""
     abort(409, "A request with this Idempotency-Key is in flight.", headers=RETRY_AFTER)
 
 
-def complete(order: Order, record: IdempotencyKey | None) -> dict[str, Any]:
-    """Steps 2 and 3: charge the order, and keep what came of it."""
+def complete_order(order: Order, record: IdempotencyKey | None) -> dict[str, Any]:
+    """Steps 2 and 3: charge the order, then store its status and the response for its key."""
     try:
-        settle(order)
+        settle_payment(order)
     except payments.PaymentUnavailable:
         if record:
             record.locked_until = now()
@@ -128,15 +130,15 @@ def complete(order: Order, record: IdempotencyKey | None) -> dict[str, Any]:
         record.response = json.dumps(body)
     try:
         db.session.commit()
-    except StaleDataError:  # settled by somebody else meanwhile, to the same end
+    except StaleDataError:  # another process settled the order
         db.session.rollback()
         abort(409, "The order is being settled.", headers=RETRY_AFTER)
     count_order(order.status, order.total, order.currency)
-    return answer(body)
+    return require_not_declined(body)
 
 
-def settle(order: Order) -> None:
-    """Bring an order's payment to where its status says; the caller commits."""
+def settle_payment(order: Order) -> None:
+    """Charge a pending order, or refund a cancelled one; the caller commits."""
     if order.status == OrderStatus.PENDING:
         amount = order.total.quantize(minor_unit(order.currency))
         try:
@@ -149,18 +151,18 @@ def settle(order: Order) -> None:
         order.refunded_at = now()
 
 
-def answer(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the representation of a paid order; raises `PaymentDeclined` for a declined one."""
+def require_not_declined(body: dict[str, Any]) -> dict[str, Any]:
+    """Return an order's representation; raise `PaymentDeclined` if its payment was declined."""
     if body["status"] == OrderStatus.DECLINED:
         raise payments.PaymentDeclined
     return body
 
 
-def settle_all(older_than: timedelta) -> tuple[int, int, int]:
-    """Finish what was interrupted, and delete the keys that have expired.
+def settle_orders(older_than: timedelta) -> tuple[int, int, int]:
+    """Complete interrupted payments and refunds, and delete expired keys.
 
-    Each order is settled on its own: what fails for one is logged, and the others go on. Returns
-    how many were settled, how many wait for the provider, and how many failed.
+    Each order has its own transaction: a failure is logged, and the next order follows. Return the
+    numbers of orders that were settled, that wait for the provider, and that failed.
     """
     settled = waiting = failed = 0
     unpaid = Order.status == OrderStatus.PENDING
@@ -171,7 +173,7 @@ def settle_all(older_than: timedelta) -> tuple[int, int, int]:
     )
     for order_id in db.session.scalars(unsettled).all():
         try:
-            settle(db.session.get_one(Order, order_id))
+            settle_payment(db.session.get_one(Order, order_id))
             db.session.commit()
             settled += 1
         except payments.InvalidReceipt:
@@ -182,7 +184,7 @@ def settle_all(older_than: timedelta) -> tuple[int, int, int]:
             waiting += 1
         except Exception:
             db.session.rollback()
-            current_app.logger.exception("order %s cannot be settled", order_id)
+            current_app.logger.exception("cannot settle order %s", order_id)
             failed += 1
     db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < now()))
     db.session.commit()

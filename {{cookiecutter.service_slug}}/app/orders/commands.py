@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from app.orders import checkout
 from app.orders.schemas import OrderSchema
 
-commands = AppGroup("orders", help="Manage the orders.")
+commands = AppGroup("orders", help="Manage orders.")
 
 
 @commands.command()
@@ -19,18 +19,20 @@ commands = AppGroup("orders", help="Manage the orders.")
     help="Only orders unchanged for this many seconds.",
 )
 def settle(older_than: float) -> None:
-    """Finish payments and refunds that were interrupted. Run it every minute.
+    """Complete interrupted payments and refunds. Run it every minute.
 
-    Exits with 1 when orders cannot be settled; the log says which, and why.
+    Exits with 1 if an order cannot be settled; the log says why.
     """
-    settled, waiting, failed = checkout.settle_all(timedelta(seconds=older_than))
+    settled, waiting, failed = checkout.settle_orders(timedelta(seconds=older_than))
     click.echo(f"{settled} settled, {waiting} waiting for the payment provider, {failed} failed")
     if failed:
         raise SystemExit(1)
 
 
-def place_samples(count: int) -> None:
-    """Place `count` sample orders."""
+@commands.command()
+@click.option("--count", default=20, show_default=True, help="Number of orders.")
+def seed(count: int) -> None:
+    """Place sample orders."""
     for number in range(1, count + 1):
         items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
         order = OrderSchema().load({"currency": "EUR", "items": items})

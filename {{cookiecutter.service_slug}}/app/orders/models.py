@@ -1,4 +1,4 @@
-"""Models of orders."""
+"""SQLAlchemy models of orders, their items, and idempotency keys."""
 
 import uuid
 from datetime import datetime
@@ -16,7 +16,7 @@ from app.extensions import Model
 
 
 class OrderStatus(StrEnum):
-    """The states of an order."""
+    """Status of an order."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -25,6 +25,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The statuses that each status can change to.
 TRANSITIONS = {
     OrderStatus.PENDING: {OrderStatus.PAID, OrderStatus.DECLINED},
     OrderStatus.PAID: {OrderStatus.SHIPPED, OrderStatus.CANCELLED},
@@ -35,13 +36,13 @@ TRANSITIONS = {
 
 
 class Order(Model):
-    """An order, with its items."""
+    """An order with its items."""
 
     __tablename__ = "orders"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     {% if cookiecutter.auth != "none" %}
-    # None for orders from before there were users.
+    # Null for orders placed before the service had users.
     owner_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("users.id"), default=current_user_id
     )
@@ -56,13 +57,13 @@ class Order(Model):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now)
     version: Mapped[int] = mapped_column()
 
-    # Loaded with one more query for a whole page of orders, not one for each.
+    # selectin loads the items of a whole page of orders with one query.
     items: Mapped[list["OrderItem"]] = relationship(
         order_by="OrderItem.id", lazy="selectin", cascade="all, delete-orphan"
     )
 
     __table_args__ = (Index(None, "created_at", "id"), Index(None, "status", "created_at"))
-    # An UPDATE of a version that is no longer there raises StaleDataError.
+    # Raise StaleDataError if a concurrent transaction has updated the row.
     __mapper_args__ = {"version_id_col": version}
 
 
@@ -72,7 +73,7 @@ Index(None, Order.owner_id, Order.created_at, Order.id)
 
 {% endif %}
 class OrderItem(Model):
-    """A quantity of one article, at a price each."""
+    """An article of an order, with its quantity and unit price."""
 
     __tablename__ = "order_items"
 
@@ -86,7 +87,7 @@ class OrderItem(Model):
 
 
 class IdempotencyKey(Model):
-    """A POST that a client may repeat, and its response; null while the request is in flight."""
+    """An Idempotency-Key and its response, which is null while the request is in flight."""
 
     __tablename__ = "idempotency_keys"
 

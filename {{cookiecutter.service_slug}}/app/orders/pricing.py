@@ -1,10 +1,10 @@
-"""What an order costs. Amounts are decimal and exact."""
+"""Exact decimal amounts: totals, and the decimal places of currencies."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-# The decimal places of a currency (ISO 4217) that has not two of them.
+# Decimal places of the currencies that do not have two (ISO 4217).
 MINOR_UNITS = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
     **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
@@ -19,10 +19,10 @@ def minor_unit(currency: str) -> Decimal:
 
 
 def is_payable(amount: Decimal, currency: str) -> bool:
-    """Tell whether `amount` is a whole number of the currency's minor units."""
+    """Return whether `amount` is a whole number of the currency's minor units."""
     return amount == amount.quantize(minor_unit(currency))
 
 
-def total(items: Iterable[Mapping[str, Any]]) -> Decimal:
+def calculate_total(items: Iterable[Mapping[str, Any]]) -> Decimal:
     """Return the sum of quantity times unit price over `items`."""
     return sum((item["quantity"] * item["unit_price"] for item in items), Decimal(0))

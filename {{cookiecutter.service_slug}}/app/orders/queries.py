@@ -1,4 +1,4 @@
-"""Queries of orders."""
+"""Query orders."""
 
 import uuid
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from app.orders.models import Order
 
 
 def visible_orders() -> Select[Order]:
-    """Select every order."""
+    """Select all orders."""
     return select(Order)
 
 
 def find_order(order_id: uuid.UUID) -> Order:
-    """Return an order that the client may see; aborts with 404 if there is none."""
+    """Return the order; abort with 404 if it does not exist."""
     order: Order | None = db.session.scalar(visible_orders().where(Order.id == order_id))
-    return order or abort(404, "There is no such order.")
+    return order or abort(404, "The order does not exist.")
 
 
 def list_orders(limit: int, cursor: Cursor | None) -> tuple[Sequence[Order], Cursor | None]:
-    """Return at most `limit` orders, newest first, and the cursor of the page after, if any."""
+    """Return up to `limit` orders, newest first, and the cursor of the next page, if any."""
     query = visible_orders().order_by(Order.created_at.desc(), Order.id.desc()).limit(limit + 1)
     if cursor:
-        # Not as a comparison of tuples: some databases would not use the index.
+        # Some databases do not use the index to compare tuples.
         query = query.where(
             Order.created_at <= cursor.created_at,
             or_(Order.created_at < cursor.created_at, Order.id < cursor.id),

@@ -1,4 +1,4 @@
-"""Orders over HTTP."""
+"""HTTP routes of orders."""
 
 import uuid
 from typing import Any
@@ -11,9 +11,9 @@ from app.api.idempotency import IdempotencySchema
 from app.api.pagination import PageQuerySchema, page_schema
 from app.observability.slo import slo
 from app.orders import changes, checkout, queries
+from app.orders.commands import commands
 from app.orders.models import Order
 from app.orders.schemas import OrderSchema
-from app.orders.seed import commands
 
 orders = Blueprint(
     "orders",
@@ -39,7 +39,7 @@ orders.record_once(lambda state: state.app.cli.add_command(commands))
 def create_order(headers: dict[str, str], order: dict[str, Any]) -> ResponseReturnValue:
     """Place an order and charge it
 
-    Sent again with the same Idempotency-Key, it is placed and charged once.
+    Repeating it with the same Idempotency-Key returns the same order, without another charge.
     """
     key = headers.get("idempotency_key")
     placed = checkout.place_order(order, key)
@@ -60,9 +60,9 @@ def get_order(order_id: uuid.UUID) -> Order:
 @orders.arguments(PageQuerySchema, location="query")
 @orders.response(200, page_schema("orders", OrderSchema))
 def list_orders(page: dict[str, Any]) -> dict[str, Any]:
-    """List the orders, newest first"""
-    found, following = queries.list_orders(**page)
-    return {"orders": found, "next": following and following.encode()}
+    """List orders, newest first"""
+    found, next_cursor = queries.list_orders(**page)
+    return {"orders": found, "next": next_cursor and next_cursor.encode()}
 
 
 @orders.patch("/<uuid:order_id>")
@@ -72,7 +72,10 @@ def list_orders(page: dict[str, Any]) -> dict[str, Any]:
 @orders.alt_response(404, "NOT_FOUND")
 @orders.alt_response(409, "CONFLICT")
 def change_order(change: dict[str, Any], order_id: uuid.UUID) -> Order:
-    """Change an order that nobody else has changed"""
+    """Change an order
+
+    Requires the order's current ETag in If-Match.
+    """
     order = queries.find_order(order_id)
     orders.check_etag(order, OrderSchema)
     return changes.change_order(order, change)
@@ -84,7 +87,10 @@ def change_order(change: dict[str, Any], order_id: uuid.UUID) -> Order:
 @orders.alt_response(404, "NOT_FOUND")
 @orders.alt_response(409, "CONFLICT")
 def cancel_order(order_id: uuid.UUID) -> None:
-    """Cancel an order and give its charge back"""
+    """Cancel an order and refund its charge
+
+    Requires the order's current ETag in If-Match.
+    """
     order = queries.find_order(order_id)
     orders.check_etag(order, OrderSchema)
     changes.cancel_order(order)

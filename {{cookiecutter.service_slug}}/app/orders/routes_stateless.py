@@ -1,4 +1,4 @@
-"""Orders over HTTP: priced, charged and returned, not stored."""
+"""HTTP route of orders, which are priced, charged and returned, but not stored."""
 
 import uuid
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from app.api.idempotency import IdempotencySchema
 from app.clients import payments
 from app.observability.slo import slo
 from app.orders.metrics import count_order
-from app.orders.pricing import minor_unit, total
+from app.orders.pricing import calculate_total, minor_unit
 from app.orders.schemas import OrderSchema
 
 orders = Blueprint(
@@ -33,12 +33,12 @@ orders = Blueprint(
 def create_order(headers: dict[str, str], order: dict[str, Any]) -> dict[str, Any]:
     """Price an order and charge it
 
-    The response is its only copy: the service stores nothing. Sent again with the same
-    Idempotency-Key, it is the same order to the payment provider, and charged once.
+    The service does not store the order: the response is the only copy. Repeating the request with
+    the same Idempotency-Key returns the same order id and does not charge again.
     """
     key = headers.get("idempotency_key")
     order_id = uuid.uuid5(uuid.NAMESPACE_URL, key) if key else uuid.uuid4()
-    amount = total(order["items"]).quantize(minor_unit(order["currency"]))
+    amount = calculate_total(order["items"]).quantize(minor_unit(order["currency"]))
     payments.charge(order_id, amount, order["currency"])
     count_order("paid", amount, order["currency"])
     return {

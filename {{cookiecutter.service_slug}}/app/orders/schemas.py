@@ -1,4 +1,4 @@
-"""What a client sends and receives. /openapi.json is derived from this."""
+"""Marshmallow schemas of orders; /openapi.json is generated from them."""
 
 import re
 from decimal import Decimal
@@ -17,16 +17,16 @@ from marshmallow import (
 from app.api import BoundedList, FullMatch
 from app.orders.pricing import is_payable, minor_unit
 
-# Together they bound every total below 10^15.
+# Together these limits keep every total below 10^15.
 MAX_ITEMS = 100
 MAX_QUANTITY = 10_000
 MAX_UNIT_PRICE = Decimal("999999999.9999")
 
-REFERENCE = r"^[ -~]{1,80}$"
+REFERENCE_PATTERN = r"^[ -~]{1,80}$"
 
 
 class PriceField(fields.Decimal):
-    """A decimal string, or a JSON number; the digits count as they are written."""
+    """A price, as a decimal string or a JSON number, read without rounding."""
 
     PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,4})?$"
 
@@ -45,13 +45,13 @@ class PriceField(fields.Decimal):
             raise self.make_error("invalid", input=value)
         amount: Decimal = super()._deserialize(value, *args, **kwargs)
         if not 0 <= amount <= MAX_UNIT_PRICE:
-            raise ValidationError(f"Must be from 0 to {MAX_UNIT_PRICE}.")
-        # JSON has a negative zero: -0.0.
+            raise ValidationError(f"Must be between 0 and {MAX_UNIT_PRICE}.")
+        # JSON allows -0.0.
         return amount.copy_abs()
 
 
 class ItemSchema(Schema):
-    """So many of one article, at a price each."""
+    """An article of an order, with its quantity and unit price."""
 
     sku = fields.String(
         required=True,
@@ -68,14 +68,14 @@ class ItemSchema(Schema):
 
 
 class OrderSchema(Schema):
-    """An order."""
+    """An order with its items."""
 
     id = fields.UUID(dump_only=True)
     status = fields.String(dump_only=True, metadata={"example": "paid"})
     reference = fields.String(
         allow_none=True,
-        validate=FullMatch(REFERENCE),
-        metadata={"description": "The client's own name for it"},
+        validate=FullMatch(REFERENCE_PATTERN),
+        metadata={"description": "The client's own reference for the order"},
     )
     currency = fields.String(
         required=True,
@@ -89,10 +89,10 @@ class OrderSchema(Schema):
     created_at = fields.AwareDateTime(dump_only=True)
 
     @validates_schema
-    def refuse_fractions_of_minor_units(self, order: dict[str, Any], **kwargs: Any) -> None:
-        """No price may be finer than its currency: 9.999 EUR cannot be paid."""
+    def validate_decimal_places(self, order: dict[str, Any], **kwargs: Any) -> None:
+        """Reject prices with more decimal places than their currency, such as 9.999 EUR."""
         faults = {
-            index: {"unit_price": [f"Has more decimal places than {order['currency']}."]}
+            index: {"unit_price": [f"Has more decimal places than {order['currency']} allows."]}
             for index, item in enumerate(order["items"])
             if not is_payable(item["unit_price"], order["currency"])
         }
@@ -100,16 +100,16 @@ class OrderSchema(Schema):
             raise ValidationError({"items": faults})
 
     @post_load
-    def write_in_minor_units(self, order: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """However it was sent, 9.9 EUR is 9.90 from here on."""
+    def quantize_prices(self, order: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Give each price the decimal places of its currency: 9.9 EUR becomes 9.90."""
         unit = minor_unit(order["currency"])
         for item in order["items"]:
             item["unit_price"] = item["unit_price"].quantize(unit)
         return order
 
     @post_dump
-    def show_minor_units(self, order: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """Write each amount with its currency's decimal places, however it is kept."""
+    def format_amounts(self, order: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Format each amount with its currency's decimal places."""
         unit = minor_unit(order["currency"])
         for holder, key in ((order, "total"), *((item, "unit_price") for item in order["items"])):
             holder[key] = str(Decimal(holder[key]).quantize(unit))

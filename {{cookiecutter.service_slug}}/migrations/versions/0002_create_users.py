@@ -1,6 +1,6 @@
 """Create the tables of users and login attempts.
 
-Revises:{{ " 0001" if cookiecutter.example else "" }}
+Revises: 0001
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from app.database.base import UtcDateTime
 
 revision = "0002"
-down_revision = {{ '"0001"' if cookiecutter.example else "None" }}
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 

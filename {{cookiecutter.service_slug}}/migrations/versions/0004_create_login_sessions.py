@@ -1,6 +1,6 @@
 """Create the table of login sessions.
 
-Revises: {{ "0003" if cookiecutter.example else "0002" }}
+Revises: 0003
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from app.database.base import UtcDateTime
 
 revision = "0004_sessions"
-down_revision = "{{ "0003" if cookiecutter.example else "0002" }}"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """Create the table of token families: the tokens of one login.
 
-Revises: {{ "0003" if cookiecutter.example else "0002" }}
+Revises: 0003
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from app.database.base import UtcDateTime
 
 revision = "0004_tokens"
-down_revision = "{{ "0003" if cookiecutter.example else "0002" }}"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

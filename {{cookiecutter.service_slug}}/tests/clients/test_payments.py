@@ -40,7 +40,7 @@ def test_a_declined_charge_is_final(provider: respx.MockRouter) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         httpx.Response(500),
         httpx.Response(201, text="not JSON"),
@@ -57,25 +57,25 @@ def test_a_declined_charge_is_final(provider: respx.MockRouter) -> None:
     ],
     ids=repr,
 )
-def test_any_other_answer_leaves_it_open(
-    provider: respx.MockRouter, answer: httpx.Response | Exception
+def test_any_other_response_is_unavailable(
+    provider: respx.MockRouter, response: httpx.Response | Exception
 ) -> None:
-    provider.post("charges").mock(side_effect=[answer])
+    provider.post("charges").mock(side_effect=[response])
     with pytest.raises(payments.PaymentUnavailable):
         payments.charge(ORDER, Decimal(1), "EUR")
 
 
-def test_a_response_that_cannot_be_used_is_logged(
+def test_an_invalid_response_is_logged(
     provider: respx.MockRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.post("charges").respond(201, json={"id": "x" * 81})
     with pytest.raises(payments.InvalidReceipt):
         payments.charge(ORDER, Decimal(1), "EUR")
-    assert f"invalid response of the payment provider to charges of order {ORDER}" in caplog.text
+    assert f"invalid response from the payment provider to charges of order {ORDER}" in caplog.text
     assert "pattern" in caplog.text
 
 
-def test_a_provider_that_refuses_the_service_is_logged(
+def test_an_error_of_the_provider_is_logged(
     provider: respx.MockRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.post("charges").respond(404)
@@ -85,12 +85,12 @@ def test_a_provider_that_refuses_the_service_is_logged(
     assert "404 Not Found" in caplog.text
 
 
-def test_a_refund_names_its_charge(provider: respx.MockRouter) -> None:
+def test_a_refund_carries_its_charge(provider: respx.MockRouter) -> None:
     route = provider.post("refunds").respond(201, json={"id": "re_1"})
     payments.refund(ORDER, "ch_1")
     assert route.calls.last.request.content == b'{"charge":"ch_1"}'
 
 
-def test_without_a_provider_it_is_simulated_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_provider_charges_are_simulated(caplog: pytest.LogCaptureFixture) -> None:
     assert payments.charge(ORDER, Decimal(1), "EUR") == f"simulated-{ORDER}"
     assert "PAYMENTS_URL is not set: simulated charges" in caplog.text

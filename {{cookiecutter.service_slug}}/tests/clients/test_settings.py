@@ -14,7 +14,7 @@ def _no_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "url", ["not a url", "payments.example", "ftp://payments.example", "http://"]
 )
-def test_a_payments_url_that_is_none_is_refused_at_the_start(
+def test_an_invalid_payments_url_is_rejected_at_startup(
     environment: str, url: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**production, "PAYMENTS_URL": url}.items():
@@ -25,7 +25,7 @@ def test_a_payments_url_that_is_none_is_refused_at_the_start(
 
 
 @pytest.mark.parametrize("url", ["http://payments_api:8080/v1", "https://payments.example/v1"])
-def test_a_payments_url_is_taken(
+def test_a_valid_payments_url_is_accepted(
     url: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**production, "PAYMENTS_URL": url}.items():

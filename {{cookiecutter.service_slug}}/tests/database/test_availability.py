@@ -13,7 +13,7 @@ from app.extensions import db
 
 @pytest.fixture
 def client() -> Iterator[FlaskClient]:
-    """A client of a service whose database cannot be opened."""
+    """Return a client of an application whose database cannot be opened."""
     config = load_config("testing")
     config.SQLALCHEMY_DATABASE_URI = "sqlite:////nowhere/at/all.sqlite3"
     config.SQLALCHEMY_ENGINE_OPTIONS = {}
@@ -30,17 +30,17 @@ def add_query(app: Flask) -> None:
         return str(db.session.scalar(text("SELECT 1")))
 
 
-def test_it_stays_live(client: FlaskClient) -> None:
+def test_the_service_stays_live(client: FlaskClient) -> None:
     assert client.get("/health/live").status_code == 200
 
 
-def test_it_is_not_ready(client: FlaskClient) -> None:
+def test_the_service_is_not_ready(client: FlaskClient) -> None:
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert set(response.get_json()["checks"].values()) == {"error"}
 
 
-def test_a_request_is_told_when_to_try_again(client: FlaskClient) -> None:
+def test_a_request_gets_a_503_with_retry_after(client: FlaskClient) -> None:
     response = client.get("/query")
     assert response.status_code == 503
     assert response.mimetype == "application/problem+json"
@@ -55,21 +55,19 @@ def test_a_request_is_told_when_to_try_again(client: FlaskClient) -> None:
         (exc.TimeoutError("pool"), 503),
     ],
 )
-def test_what_the_database_refuses_is_a_problem(
-    client: FlaskClient, error: Exception, status: int
-) -> None:
-    @client.application.get("/refused")
-    def refused() -> str:
+def test_a_database_error_is_a_problem(client: FlaskClient, error: Exception, status: int) -> None:
+    @client.application.get("/failing")
+    def failing() -> str:
         raise error
 
-    response = client.get("/refused")
+    response = client.get("/failing")
     assert response.status_code == status
     assert response.mimetype == "application/problem+json"
     assert "INSERT" not in response.text
 
 
 class DriverError(Exception):
-    """An error with the codes of every database: an SQLSTATE and a number."""
+    """Driver error with an SQLSTATE and an error number, for any database."""
 
     def __init__(self, sqlstate: str, number: int) -> None:
         super().__init__(number)
@@ -85,7 +83,7 @@ class DriverError(Exception):
         (exc.TimeoutError("pool"), "became free"),
     ],
 )
-def test_a_failure_is_told_by_its_cause(client: FlaskClient, error: Exception, detail: str) -> None:
+def test_the_detail_names_the_cause(client: FlaskClient, error: Exception, detail: str) -> None:
     @client.application.get("/failing")
     def failing() -> str:
         raise error
@@ -96,10 +94,10 @@ def test_a_failure_is_told_by_its_cause(client: FlaskClient, error: Exception, d
     assert int(response.headers["Retry-After"]) > 0
 
 
-def test_a_connection_that_dies_at_the_end_of_a_request_spoils_nothing(
+def test_a_connection_that_fails_at_the_end_of_a_request_is_discarded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def die(_: object) -> None:
+    def fail(_: object) -> None:
         raise sqlite3.OperationalError("server closed the connection")
 
     config = load_config("testing")
@@ -112,14 +110,14 @@ def test_a_connection_that_dies_at_the_end_of_a_request_spoils_nothing(
     with app.app_context():
         engine = db.engine
     with monkeypatch.context() as patch:
-        patch.setattr(engine.dialect, "do_rollback", die)
+        patch.setattr(engine.dialect, "do_rollback", fail)
         assert client.get("/query").text == "1"
     assert client.get("/query").text == "1"
     engine.dispose()
 
 
-def test_waiting_for_it_has_a_limit(client: FlaskClient) -> None:
+def test_wait_fails_after_its_timeout(client: FlaskClient) -> None:
     command = ["database", "wait", "--timeout=0"]
     result = client.application.test_cli_runner().invoke(args=command)
     assert result.exit_code == 1
-    assert "No answer in 0 s" in result.output
+    assert "unavailable after 0 s" in result.output

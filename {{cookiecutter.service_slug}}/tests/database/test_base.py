@@ -25,7 +25,8 @@ def _table(app_context: None) -> Iterator[None]:
     table.drop(db.engine)
 
 
-def stored(**values: object) -> tuple[object, ...]:
+def store_values(**values: object) -> tuple[object, ...]:
+    """Insert a row, and return the stored values."""
     with db.engine.begin() as connection:
         key = connection.execute(insert(table).values(**values)).inserted_primary_key
         return tuple(connection.execute(select(table).where(table.c.id == key[0])).one())[1:]
@@ -35,17 +36,17 @@ def stored(**values: object) -> tuple[object, ...]:
 class TestTypes:
     @pytest.mark.parametrize("amount", ["0.0001", "999999999999999.9999", "0.1", "-2.5"])
     def test_money_is_exact(self, amount: str) -> None:
-        assert stored(amount=Decimal(amount))[0] == Decimal(amount)
+        assert store_values(amount=Decimal(amount))[0] == Decimal(amount)
 
-    def test_a_moment_keeps_its_microseconds_and_comes_back_in_utc(self) -> None:
+    def test_a_datetime_keeps_its_microseconds_and_is_returned_in_utc(self) -> None:
         moment = datetime(2026, 3, 29, 2, 30, 0, 123456, timezone(timedelta(hours=5, minutes=30)))
-        (read,) = stored(moment=moment)[1:]
-        assert read == moment
-        assert read.tzinfo is UTC
+        (loaded,) = store_values(moment=moment)[1:]
+        assert loaded == moment
+        assert loaded.tzinfo is UTC
 
-    def test_a_moment_without_a_time_zone_is_refused(self) -> None:
+    def test_a_datetime_without_a_time_zone_is_rejected(self) -> None:
         with pytest.raises(StatementError, match="ambiguous"):
-            stored(moment=datetime(2026, 1, 1))
+            store_values(moment=datetime(2026, 1, 1))
 
-    def test_nothing_stays_nothing(self) -> None:
-        assert stored() == (None, None)
+    def test_null_stays_null(self) -> None:
+        assert store_values() == (None, None)

@@ -13,13 +13,13 @@ from app.extensions import db
 
 
 @pytest.mark.parametrize("url", ["", "elsewhere", "oracle://host/service"])
-def test_a_url_that_is_none_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_database_url_is_rejected(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(ConfigError, match="DATABASE_URL"):
         load_config("development")
 
 
-def test_a_url_gets_the_driver_of_this_service() -> None:
+def test_a_url_gets_the_driver_of_the_service() -> None:
     url = with_driver("{{ cookiecutter.database }}://user:p%40ss@host/service")
     assert url.startswith("{{ cookiecutter.database }}+")
     assert url.endswith("://user:p%40ss@host/service")
@@ -27,12 +27,12 @@ def test_a_url_gets_the_driver_of_this_service() -> None:
         with_driver("{{ cookiecutter.database }}+other://host/service")
 
 
-def test_what_the_url_says_itself_wins() -> None:
+def test_arguments_in_the_url_take_precedence() -> None:
     options = engine_options("{{ cookiecutter.database }}://host/service?connect_timeout=9", threads=8)
     assert "connect_timeout" not in options["connect_args"]
 
 
-def test_while_the_database_is_away_only_one_attempt_is_made_at_a_time(
+def test_one_attempt_at_a_time_while_the_database_is_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Refused(Exception):
@@ -72,7 +72,7 @@ def test_foreign_keys_are_enforced_on_every_database() -> None:
         metadata.drop_all(db.engine)
 
 
-def test_no_server_may_keep_a_connection_waiting() -> None:
+def test_the_time_to_get_a_connection_is_bounded() -> None:
     options = engine_options("{{ cookiecutter.database }}://host", threads=8)
     assert options["connect_args"]["connect_timeout"] <= 5
     assert options["pool_timeout"] <= 5

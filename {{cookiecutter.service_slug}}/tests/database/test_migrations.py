@@ -10,21 +10,21 @@ from sqlalchemy import Column, MetaData, String, Table, inspect, select
 from app.database.migrations import check_migrations
 from app.extensions import db
 
-# Without a revision of its own a service has none to apply.
+# A service without revisions has none to apply.
 UNAPPLIED = "error" if glob("migrations/versions/*.py") else "ok"
 
 version = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
 @pytest.mark.usefixtures("app_context")
-def test_the_migrations_make_what_the_models_say() -> None:
+def test_the_migrations_match_the_models() -> None:
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, db.metadata) == []
 
 
 @pytest.mark.usefixtures("app_context")
-def test_the_migrations_go_down_and_up_again(app: Flask) -> None:
+def test_the_migrations_can_be_reverted_and_applied_again(app: Flask) -> None:
     downgrade(revision="base")
     left = inspect(db.engine).get_table_names()
     ready = app.test_client().get("/health/ready").get_json()
@@ -50,7 +50,7 @@ def test_a_database_that_is_ahead_is_ready() -> None:
 
 
 @pytest.mark.usefixtures("app_context")
-def test_migrating_leaves_a_database_that_is_ahead(
+def test_migrate_does_not_change_a_database_that_is_ahead(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     with db.engine.begin() as connection:
@@ -73,13 +73,13 @@ def test_migrating_leaves_a_database_that_is_ahead(
 
 
 @pytest.mark.usefixtures("app_context")
-def test_migrating_applies_what_is_missing(app: Flask) -> None:
+def test_migrate_applies_missing_revisions(app: Flask) -> None:
     downgrade(revision="base")
     migrated = app.test_cli_runner().invoke(args=["database", "migrate"])
     assert migrated.exit_code == 0, migrated.output
     assert check_migrations() == []
 
 
-def test_waiting_for_it_ends_when_it_answers(app: Flask) -> None:
+def test_wait_ends_when_the_database_is_available(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["database", "wait"])
-    assert (result.exit_code, result.output) == (0, "The database answers.\n")
+    assert (result.exit_code, result.output) == (0, "The database is available.\n")

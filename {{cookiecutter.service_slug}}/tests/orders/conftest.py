@@ -1,4 +1,4 @@
-"""Clients who may use orders; that others are kept out is for test_owners.py and its neighbors."""
+"""Authorized clients; test_owners.py and its neighbors test access by others."""
 
 from collections.abc import Callable
 
@@ -12,5 +12,5 @@ __all__ = ["sign_in"]
 
 @pytest.fixture
 def make_client(sign_in: Callable[..., FlaskClient]) -> Callable[[], FlaskClient]:  # noqa: F811
-    """Makes clients of one and the same user, each for a thread of its own."""
+    """Return a function that creates clients of the same user, one for each thread."""
     return lambda: sign_in("ada@example.com")

@@ -1,4 +1,4 @@
-"""Two editors cannot overwrite each other, and no order goes where its status does not lead."""
+"""Concurrent changes do not overwrite each other, and statuses change only as allowed."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +24,7 @@ def patch(client: FlaskClient, placed: TestResponse, **changes: Any) -> TestResp
     return client.patch(f"/orders/{placed.get_json()['id']}", json=changes, headers=headers)
 
 
-def test_the_etag_is_the_same_wherever_the_order_is_got(
-    client: FlaskClient, placed: TestResponse
-) -> None:
+def test_get_and_post_return_the_same_etag(client: FlaskClient, placed: TestResponse) -> None:
     found = client.get(placed.headers["Location"])
     assert found.headers["ETag"] == placed.headers["ETag"]
     headers = {"If-None-Match": found.headers["ETag"]}
@@ -34,7 +32,7 @@ def test_the_etag_is_the_same_wherever_the_order_is_got(
 
 
 @pytest.mark.parametrize("form", ["W/{}", "W/{}, {}"])
-def test_an_etag_that_a_proxy_has_weakened_matches(
+def test_an_etag_weakened_by_a_proxy_matches(
     client: FlaskClient, placed: TestResponse, form: str
 ) -> None:
     etag = placed.headers["ETag"]
@@ -46,7 +44,7 @@ def test_an_etag_that_a_proxy_has_weakened_matches(
     assert client.patch(placed.headers["Location"], json=body, headers=headers).status_code == 412
 
 
-def test_openapi_says_that_an_editor_must_say_what_was_seen(client: FlaskClient) -> None:
+def test_openapi_documents_the_required_if_match(client: FlaskClient) -> None:
     spec = client.get("/openapi.json").get_json()
     for operation in ("patch", "delete"):
         described = spec["paths"]["/orders/{order_id}"][operation]
@@ -65,15 +63,13 @@ def test_an_order_is_changed(client: FlaskClient, placed: TestResponse) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_an_editor_says_what_was_seen(
-    client: FlaskClient, placed: TestResponse, method: str
-) -> None:
+def test_if_match_is_required(client: FlaskClient, placed: TestResponse, method: str) -> None:
     response = client.open(placed.headers["Location"], method=method, json={"reference": "x"})
     assert response.status_code == 428
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_an_editor_who_has_not_seen_the_latest_is_refused(
+def test_an_outdated_etag_is_rejected(
     client: FlaskClient, placed: TestResponse, method: str
 ) -> None:
     assert patch(client, placed, reference="first").status_code == 200
@@ -85,7 +81,7 @@ def test_an_editor_who_has_not_seen_the_latest_is_refused(
     assert client.get(placed.headers["Location"]).get_json()["reference"] == "first"
 
 
-def test_of_two_changes_at_once_one_is_kept(
+def test_one_of_two_concurrent_changes_is_stored(
     make_client: Callable[[], FlaskClient],
     client: FlaskClient,
     placed: TestResponse,
@@ -93,18 +89,19 @@ def test_of_two_changes_at_once_one_is_kept(
 ) -> None:
     both, change = Barrier(2), changes.change_order
 
-    def change_at_once(*args: Any) -> Any:
+    def change_concurrently(*args: Any) -> Any:
         both.wait(10)  # both have read the order, and both ETags matched
         return change(*args)
 
-    monkeypatch.setattr(changes, "change_order", change_at_once)
+    monkeypatch.setattr(changes, "change_order", change_concurrently)
     with ThreadPoolExecutor() as pool:
-        answers = [
+        responses = [
             pool.submit(patch, make_client(), placed, reference=name) for name in ("one", "two")
         ]
-    kept = [a.result().get_json()["reference"] for a in answers if a.result().status_code == 200]
-    assert sorted(answer.result().status_code for answer in answers) == [200, 412]
-    assert [client.get(placed.headers["Location"]).get_json()["reference"]] == kept
+    results = [response.result() for response in responses]
+    stored = [r.get_json()["reference"] for r in results if r.status_code == 200]
+    assert sorted(r.status_code for r in results) == [200, 412]
+    assert [client.get(placed.headers["Location"]).get_json()["reference"]] == stored
 
 
 def test_a_cancelled_order_stays_cancelled(client: FlaskClient, placed: TestResponse) -> None:
@@ -123,7 +120,7 @@ def test_a_shipped_order_cannot_be_cancelled(client: FlaskClient, placed: TestRe
 
 
 @pytest.mark.parametrize("changes", [{"status": "paid"}, {"total": "0.01"}, {"reference": "\x00"}])
-def test_nothing_else_can_be_changed(
+def test_other_changes_are_rejected(
     client: FlaskClient, placed: TestResponse, changes: dict[str, str]
 ) -> None:
     assert patch(client, placed, **changes).status_code == 422

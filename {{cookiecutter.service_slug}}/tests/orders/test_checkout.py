@@ -1,4 +1,4 @@
-"""What is charged is stored, and what is stored as paid is charged, whatever fails in between."""
+"""Every charge has a stored order, and every paid order a charge, whatever fails in between."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,19 +24,19 @@ ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price"
 
 
 class Provider:
-    """Stands in for the payment provider: charges once for each order, unless told to fail."""
+    """Fake payment provider that charges once for each order, or raises `failure`."""
 
     def __init__(self) -> None:
         self.charges: dict[uuid.UUID, Decimal] = {}
         self.refunds: set[str] = set()
         self.failure: Exception | None = None
-        self.answers = True
+        self.responds = True
 
     def charge(self, order_id: uuid.UUID, amount: Decimal, currency: str) -> str:
         if self.failure:
             raise self.failure
         self.charges[order_id] = amount
-        if not self.answers:
+        if not self.responds:
             raise payments.PaymentUnavailable
         return f"ch-{order_id}"
 
@@ -61,20 +61,20 @@ def place(client: FlaskClient, key: str | None = "k", **changes: Any) -> TestRes
 
 @pytest.fixture
 def statuses(app: Flask) -> Callable[[], list[str]]:
-    """Asks the database for the status of every order."""
+    """Return a function that queries the status of every order."""
 
-    def ask() -> list[str]:
+    def query_statuses() -> list[str]:
         with app.app_context():
             return list(db.session.scalars(select(Order.status)))
 
-    return ask
+    return query_statuses
 
 
-def run_out(app: Flask, **moments: timedelta) -> None:
-    """Move the moments of every key into the past."""
+def update_keys(app: Flask, **offsets: timedelta) -> None:
+    """Set columns of every key to the current time plus an offset."""
     with app.app_context():
         db.session.execute(
-            update(IdempotencyKey).values({k: now() + v for k, v in moments.items()})
+            update(IdempotencyKey).values({k: now() + v for k, v in offsets.items()})
         )
         db.session.commit()
 
@@ -89,7 +89,7 @@ def test_an_order_is_charged_and_paid(client: FlaskClient, provider: Provider) -
     assert provider.charges == {uuid.UUID(response.get_json()["id"]): Decimal("19.98")}
 
 
-def test_no_connection_is_held_while_the_provider_is_asked(
+def test_no_connection_is_held_during_a_call_to_the_provider(
     client: FlaskClient, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[int] = []
@@ -103,7 +103,7 @@ def test_no_connection_is_held_while_the_provider_is_asked(
     assert held == [0]
 
 
-def test_the_same_request_gets_the_same_response(
+def test_a_repeated_key_returns_the_stored_response(
     client: FlaskClient, provider: Provider, statuses: Callable[[], list[str]]
 ) -> None:
     first, second = place(client), place(client)
@@ -113,14 +113,14 @@ def test_the_same_request_gets_the_same_response(
     assert len(provider.charges) == len(statuses()) == 1
 
 
-def test_without_a_key_every_request_is_an_order(
+def test_without_a_key_every_request_places_an_order(
     client: FlaskClient, provider: Provider, statuses: Callable[[], list[str]]
 ) -> None:
     place(client, key=None), place(client, key=None)
     assert len(provider.charges) == len(statuses()) == 2
 
 
-def test_a_key_belongs_to_one_body(client: FlaskClient) -> None:
+def test_a_key_cannot_be_used_for_another_order(client: FlaskClient) -> None:
     place(client)
     response = place(client, currency="USD")
     assert response.status_code == 422
@@ -128,18 +128,18 @@ def test_a_key_belongs_to_one_body(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("key", ["two words", "x" * 256, "caf\xe9"])
-def test_a_key_that_is_none_is_refused(client: FlaskClient, key: str) -> None:
+def test_an_invalid_key_is_rejected(client: FlaskClient, key: str) -> None:
     assert place(client, key=key).status_code == 422
 
 
 def test_a_key_expires(client: FlaskClient, provider: Provider) -> None:
     place(client)
-    run_out(client.application, expires_at=PAST)
+    update_keys(client.application, expires_at=PAST)
     assert place(client).status_code == 201
     assert len(provider.charges) == 2
 
 
-def test_a_declined_order_is_found_and_stays_declined(
+def test_a_declined_order_is_stored_and_stays_declined(
     client: FlaskClient, provider: Provider, statuses: Callable[[], list[str]]
 ) -> None:
     provider.failure = payments.PaymentDeclined()
@@ -150,37 +150,37 @@ def test_a_declined_order_is_found_and_stays_declined(
     assert provider.charges == {}
 
 
-@pytest.mark.parametrize("charged", [True, False], ids=["charged all the same", "not charged"])
-def test_a_provider_that_does_not_answer_leaves_the_order_pending(
+@pytest.mark.parametrize("charged", [True, False], ids=["charged", "not charged"])
+def test_an_order_stays_pending_while_the_provider_is_unavailable(
     client: FlaskClient, provider: Provider, charged: bool, statuses: Callable[[], list[str]]
 ) -> None:
     if charged:
-        provider.answers = False
+        provider.responds = False
     else:
         provider.failure = payments.PaymentUnavailable()
     response = place(client)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert statuses() == ["pending"]
 
-    provider.answers, provider.failure = True, None
+    provider.responds, provider.failure = True, None
     assert place(client).status_code == 201
     assert statuses() == ["paid"]
     assert len(provider.charges) == 1
 
 
 @pytest.mark.parametrize("step", ["before the charge", "after the charge"])
-@pytest.mark.parametrize("finished_by", ["retry", "settle"])
-def test_a_process_that_dies_leaves_an_order_that_is_finished(
+@pytest.mark.parametrize("completed_by", ["retry", "settle"])
+def test_the_order_of_a_process_that_died_is_completed(
     app: Flask,
     client: FlaskClient,
     provider: Provider,
     step: str,
-    finished_by: str,
+    completed_by: str,
     monkeypatch: pytest.MonkeyPatch,
     statuses: Callable[[], list[str]],
 ) -> None:
     class Killed(BaseException):
-        """Not even an `except Exception` sees a SIGKILL."""
+        """Stands for SIGKILL: `except Exception` does not catch it."""
 
     def die(*args: Any) -> str:
         if step == "after the charge":
@@ -194,19 +194,19 @@ def test_a_process_that_dies_leaves_an_order_that_is_finished(
     assert statuses() == ["pending"]
     assert place(client).status_code == 409
 
-    if finished_by == "retry":
-        run_out(app, locked_until=PAST)
+    if completed_by == "retry":
+        update_keys(app, locked_until=PAST)
         assert place(client).status_code == 201
     else:
         result = app.test_cli_runner().invoke(args=["orders", "settle", "--older-than=0"])
         assert result.output == "1 settled, 0 waiting for the payment provider, 0 failed\n"
-        run_out(app, locked_until=PAST)
+        update_keys(app, locked_until=PAST)
         assert place(client).get_json()["status"] == "paid"
     assert statuses() == ["paid"]
     assert len(provider.charges) == 1
 
 
-def test_settle_leaves_what_the_provider_does_not_answer(
+def test_settle_leaves_orders_pending_while_the_provider_is_unavailable(
     app: Flask, client: FlaskClient, provider: Provider, statuses: Callable[[], list[str]]
 ) -> None:
     provider.failure = payments.PaymentUnavailable()
@@ -217,7 +217,7 @@ def test_settle_leaves_what_the_provider_does_not_answer(
 
 
 @pytest.mark.parametrize("failure", [payments.InvalidReceipt(), RuntimeError("a bug")], ids=repr)
-def test_settle_goes_on_after_an_order_that_fails_and_exits_with_1(
+def test_settle_continues_after_an_order_that_fails_and_exits_with_1(
     app: Flask,
     client: FlaskClient,
     provider: Provider,
@@ -229,11 +229,11 @@ def test_settle_goes_on_after_an_order_that_fails_and_exits_with_1(
     for _ in range(3):
         place(client, key=None)
     provider.failure = None
-    asked: list[uuid.UUID] = []
+    charged: list[uuid.UUID] = []
 
     def charge(order_id: uuid.UUID, *args: Any) -> str:
-        asked.append(order_id)
-        if len(asked) == 1:
+        charged.append(order_id)
+        if len(charged) == 1:
             raise failure
         return provider.charge(order_id, *args)
 
@@ -244,26 +244,24 @@ def test_settle_goes_on_after_an_order_that_fails_and_exits_with_1(
     assert sorted(statuses()) == ["paid", "paid", "pending"]
 
 
-def test_settle_leaves_what_is_in_flight(
-    app: Flask, client: FlaskClient, provider: Provider
-) -> None:
+def test_settle_skips_recent_orders(app: Flask, client: FlaskClient, provider: Provider) -> None:
     provider.failure = payments.PaymentUnavailable()
     place(client)
     result = app.test_cli_runner().invoke(args=["orders", "settle"])
     assert result.output.startswith("0 settled, 0 waiting")
 
 
-def test_a_request_in_flight_is_not_joined(
+def test_a_key_in_flight_is_a_conflict(
     make_client: Callable[[], FlaskClient],
     client: FlaskClient,
     provider: Provider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    charging, answered = Event(), Event()
+    charging, finish = Event(), Event()
 
     def charge(*args: Any) -> str:
         charging.set()
-        assert answered.wait(10)
+        assert finish.wait(10)
         return provider.charge(*args)
 
     monkeypatch.setattr(payments, "charge", charge)
@@ -271,55 +269,55 @@ def test_a_request_in_flight_is_not_joined(
         first = pool.submit(place, make_client())
         assert charging.wait(10)
         second = place(client)
-        answered.set()
+        finish.set()
     assert (second.status_code, second.headers["Retry-After"]) == (409, "2")
     assert first.result().status_code == 201
     assert place(client).get_json() == first.result().get_json()
 
 
-def test_of_two_requests_at_once_one_places_the_order(
+def test_one_of_two_concurrent_requests_places_the_order(
     make_client: Callable[[], FlaskClient],
     client: FlaskClient,
     provider: Provider,
     monkeypatch: pytest.MonkeyPatch,
     statuses: Callable[[], list[str]],
 ) -> None:
-    both, store = Barrier(2), checkout.store
+    both, store_order = Barrier(2), checkout.store_order
 
-    def store_at_once(*args: Any) -> Order:
+    def store_concurrently(*args: Any) -> Order:
         both.wait(10)
-        return store(*args)
+        return store_order(*args)
 
-    monkeypatch.setattr(checkout, "store", store_at_once)
+    monkeypatch.setattr(checkout, "store_order", store_concurrently)
     with ThreadPoolExecutor() as pool:
-        answers = [pool.submit(place, make_client()) for _ in range(2)]
-    codes = sorted(answer.result().status_code for answer in answers)
+        responses = [pool.submit(place, make_client()) for _ in range(2)]
+    codes = sorted(response.result().status_code for response in responses)
     assert codes == [201, 409]
     assert len(provider.charges) == len(statuses()) == 1
     assert place(client).status_code == 201
 
 
-def test_the_lock_of_a_key_outlasts_the_provider() -> None:
+def test_the_lock_of_a_key_outlasts_a_call_to_the_provider() -> None:
     limits = payments.TIMEOUT.as_dict().values()
-    assert checkout.LOCK > timedelta(seconds=sum(seconds for seconds in limits if seconds))
+    assert checkout.LOCK_DURATION > timedelta(seconds=sum(seconds for seconds in limits if seconds))
 
 
-def test_another_constraint_is_not_told_as_in_flight(
+def test_another_violated_constraint_is_not_reported_as_in_flight(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def store(*_: Any) -> Order:
+    def store_order(*_: Any) -> Order:
         item = OrderItem(order_id=uuid.uuid4(), sku="TEA", quantity=1, unit_price=Decimal(1))
         db.session.add(item)
         db.session.commit()
         raise AssertionError("an item without an order was stored")
 
-    monkeypatch.setattr(checkout, "store", store)
+    monkeypatch.setattr(checkout, "store_order", store_order)
     response = place(client)
     assert response.status_code == 409
     assert "in flight" not in response.get_json()["detail"]
 
 
-def test_a_cancelled_order_is_refunded_even_if_late(
+def test_settle_repeats_the_refund_of_a_cancelled_order(
     app: Flask, client: FlaskClient, provider: Provider, statuses: Callable[[], list[str]]
 ) -> None:
     placed = place(client)

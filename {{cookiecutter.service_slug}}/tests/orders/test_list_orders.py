@@ -21,7 +21,7 @@ def place(client: FlaskClient) -> str:
     return str(response.headers["Location"])
 
 
-def test_an_order_is_found_where_its_location_says(client: FlaskClient) -> None:
+def test_the_location_of_an_order_returns_it(client: FlaskClient) -> None:
     placed = client.post("/orders/", json={"currency": "EUR", "items": ITEMS})
     found = client.get(placed.headers["Location"])
     assert found.status_code == 200
@@ -29,35 +29,35 @@ def test_an_order_is_found_where_its_location_says(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("name", [str(uuid.UUID(int=7)), "7", "%00"])
-def test_an_order_that_is_not_there_is_not_found(client: FlaskClient, name: str) -> None:
+def test_an_unknown_order_is_not_found(client: FlaskClient, name: str) -> None:
     response = client.get(f"/orders/{name}")
     assert response.status_code == 404
     assert response.mimetype == "application/problem+json"
 
 
-def test_the_pages_together_are_every_order_once_newest_first(client: FlaskClient) -> None:
+def test_the_pages_list_every_order_once_newest_first(client: FlaskClient) -> None:
     placed = [place(client) for _ in range(5)]
     listed, cursor = [], ""
     while cursor is not None:
         page = client.get("/orders/", query_string={"limit": 2, "cursor": cursor or None})
         listed += [f"/orders/{order['id']}" for order in page.get_json()["orders"]]
         cursor = page.get_json()["next"]
-        place(client)  # between two pages: must shift none of those after
+        place(client)  # a new order must not shift the following pages
     assert listed == placed[::-1]
 
 
-def test_a_list_that_is_read_while_orders_come_in_misses_none(
+def test_paging_misses_no_order_while_others_are_placed(
     make_client: Callable[[], FlaskClient], client: FlaskClient
 ) -> None:
     before = {place(client) for _ in range(12)}
     stop = Event()
 
-    def keep_placing() -> None:
+    def place_continuously() -> None:
         while not stop.is_set():
             place(make_client())
 
     with ThreadPoolExecutor() as pool:
-        pool.submit(keep_placing)
+        pool.submit(place_continuously)
         listed: list[str] = []
         page = client.get("/orders/", query_string={"limit": 3}).get_json()
         while True:
@@ -75,19 +75,19 @@ def test_an_empty_list_has_no_next_page(client: FlaskClient) -> None:
     assert client.get("/orders/").get_json() == {"orders": [], "next": None}
 
 
-def test_a_page_takes_the_same_queries_however_long_it_is(client: FlaskClient) -> None:
+def test_the_number_of_queries_is_independent_of_the_page_size(client: FlaskClient) -> None:
     statements: list[str] = []
     with client.application.app_context():
         event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
 
-    def queries(limit: int) -> int:
+    def count_queries(limit: int) -> int:
         statements.clear()
         client.get("/orders/", query_string={"limit": limit})
         return len([sql for sql in statements if sql.startswith("SELECT order")])
 
     for _ in range(6):
         place(client)
-    assert queries(limit=1) == queries(limit=6) == 2
+    assert count_queries(limit=1) == count_queries(limit=6) == 2
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_page_takes_the_same_queries_however_long_it_is(client: FlaskClient) -
         ("cursor", urlsafe_b64encode(b"\xff").decode()),
     ],
 )
-def test_a_wrong_parameter_is_named(client: FlaskClient, name: str, value: str) -> None:
+def test_an_invalid_parameter_is_named(client: FlaskClient, name: str, value: str) -> None:
     response = client.get("/orders/", query_string={name: value})
     assert response.status_code == 422
     assert [error["parameter"] for error in response.get_json()["errors"]] == [name]

@@ -14,27 +14,30 @@ def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def test_an_order_is_counted_and_valued(client: FlaskClient) -> None:
-    before = value("orders_created_total", status="paid"), value("order_value_sum", currency="EUR")
+def paid_orders() -> tuple[float, float]:
+    """Return the number of paid orders, and the total value of those in EUR."""
+    return value("orders_created_total", status="paid"), value("order_value_sum", currency="EUR")
+
+
+def test_a_paid_order_is_counted_with_its_value(client: FlaskClient) -> None:
+    count, total = paid_orders()
     assert place(client, "9.50") == 201
-    after = value("orders_created_total", status="paid"), value("order_value_sum", currency="EUR")
-    assert after == (before[0] + 1, before[1] + 19)
+    assert paid_orders() == (count + 1, total + 19)
 
 
-def test_a_client_makes_up_no_label(client: FlaskClient) -> None:
+def test_an_unknown_currency_is_labeled_other(client: FlaskClient) -> None:
     before = value("order_value_count", currency="other")
     assert [place(client, "1.00", currency) for currency in ("AAA", "BBB")] == [201, 201]
     assert value("order_value_count", currency="other") == before + 2
 
 
-def test_an_order_that_is_declined_has_no_value(
+def test_a_declined_order_has_no_value(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def decline(*_: object) -> str:
         raise payments.PaymentDeclined
 
     monkeypatch.setattr(payments, "charge", decline)
-    before = value("orders_created_total", status="paid"), value("order_value_sum", currency="EUR")
+    before = paid_orders()
     assert place(client, "9.50") == 402
-    after = value("orders_created_total", status="paid"), value("order_value_sum", currency="EUR")
-    assert after == before
+    assert paid_orders() == before

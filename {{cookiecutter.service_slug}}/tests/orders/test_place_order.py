@@ -11,7 +11,7 @@ def place(client: FlaskClient, **changes: Any) -> TestResponse:
     return client.post("/orders/", json={"currency": "EUR", "items": [TEA], **changes})
 
 
-def test_an_order_is_priced(client: FlaskClient) -> None:
+def test_an_order_has_a_total(client: FlaskClient) -> None:
     response = place(client, items=[TEA, {"sku": "CUP", "quantity": 3, "unit_price": "0.1"}])
     assert response.status_code == 201
     assert response.get_json()["total"] == "20.28"
@@ -31,13 +31,13 @@ def test_a_negative_zero_is_zero(client: FlaskClient) -> None:
     assert response.get_json()["items"][0]["unit_price"] == "0.00"
 
 
-def test_a_list_that_is_too_long_is_refused_before_its_items_are(client: FlaskClient) -> None:
+def test_the_length_of_a_list_is_validated_before_its_items(client: FlaskClient) -> None:
     response = place(client, items=[{}] * 101)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.get_json()["errors"]] == ["#/items"]
 
 
-def test_a_problem_lists_twenty_faults_and_counts_the_rest(client: FlaskClient) -> None:
+def test_a_problem_lists_twenty_errors_and_counts_the_rest(client: FlaskClient) -> None:
     response = place(client, items=[{}] * 100)
     problem = response.get_json()
     assert (response.status_code, len(problem["errors"])) == (422, 20)
@@ -46,7 +46,7 @@ def test_a_problem_lists_twenty_faults_and_counts_the_rest(client: FlaskClient) 
 
 
 @pytest.mark.parametrize(("currency", "price"), [("JPY", "100"), ("EUR", "1.25"), ("KWD", "0.125")])
-def test_amounts_have_their_currencys_decimal_places(
+def test_amounts_have_the_decimal_places_of_their_currency(
     client: FlaskClient, currency: str, price: str
 ) -> None:
     response = place(
@@ -75,7 +75,9 @@ def test_amounts_have_their_currencys_decimal_places(
         ({"total": "0.01"}, "#/total"),
     ],
 )
-def test_a_wrong_field_is_named(client: FlaskClient, changes: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_field_is_named(
+    client: FlaskClient, changes: dict[str, Any], pointer: str
+) -> None:
     response = place(client, **changes)
     assert response.status_code == 422
     assert response.mimetype == "application/problem+json"
@@ -95,17 +97,17 @@ def test_a_wrong_field_is_named(client: FlaskClient, changes: dict[str, Any], po
         '{"currency": "EUR"}'.encode("utf-16"),
     ],
 )
-def test_a_body_that_is_not_json_is_refused(client: FlaskClient, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_rejected(client: FlaskClient, body: bytes) -> None:
     response = client.post("/orders/", data=body, content_type="application/json")
     assert response.status_code == 400
     assert response.mimetype == "application/problem+json"
 
 
-def test_a_body_that_is_not_said_to_be_json_is_refused(client: FlaskClient) -> None:
+def test_another_content_type_is_rejected(client: FlaskClient) -> None:
     assert client.post("/orders/", data="{}").status_code == 415
 
 
-def test_a_body_over_the_limit_is_refused(
+def test_a_body_over_the_limit_is_rejected(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(client.application.config, "MAX_CONTENT_LENGTH", 10)

@@ -10,7 +10,7 @@ def test_seed_places_orders_of_a_user(client: FlaskClient) -> None:
     ] * 3
 
 
-def test_nobody_has_no_orders(client: FlaskClient) -> None:
+def test_seed_rejects_an_unknown_user(client: FlaskClient) -> None:
     seed = ["orders", "seed", "nobody@example.com"]
     result = client.application.test_cli_runner().invoke(args=seed)
     assert result.exit_code == 1

@@ -1,6 +1,6 @@
 """Compare e-mail addresses exactly, and normalize the stored ones.
 
-Revises: {{ "0004_sessions" if cookiecutter.auth == "session" else "0004_tokens" }}
+Revises: 0004_sessions
 """
 
 import unicodedata
@@ -10,8 +10,8 @@ from alembic import op
 
 from app.database.dialect import exact_string
 
-revision = "{{ "0005_sessions" if cookiecutter.auth == "session" else "0005_tokens" }}"
-down_revision = "{{ "0004_sessions" if cookiecutter.auth == "session" else "0004_tokens" }}"
+revision = "0005_sessions"
+down_revision = "0004_sessions"
 branch_labels = None
 depends_on = None
 

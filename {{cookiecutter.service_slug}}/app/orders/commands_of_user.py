@@ -1,0 +1,48 @@
+"""The `flask orders` commands."""
+
+from datetime import timedelta
+
+import click
+from flask import g
+from flask.cli import AppGroup
+
+from app.auth.identity import Identity
+from app.auth.users import find_user
+from app.orders import checkout
+from app.orders.schemas import OrderSchema
+
+commands = AppGroup("orders", help="Manage orders.")
+
+
+@commands.command()
+@click.option(
+    "--older-than",
+    default=60.0,
+    show_default=True,
+    help="Only orders unchanged for this many seconds.",
+)
+def settle(older_than: float) -> None:
+    """Complete interrupted payments and refunds. Run it every minute.
+
+    Exits with 1 if an order cannot be settled; the log says why.
+    """
+    settled, waiting, failed = checkout.settle_orders(timedelta(seconds=older_than))
+    click.echo(f"{settled} settled, {waiting} waiting for the payment provider, {failed} failed")
+    if failed:
+        raise SystemExit(1)
+
+
+@commands.command()
+@click.argument("email")
+@click.option("--count", default=20, show_default=True, help="Number of orders.")
+def seed(email: str, count: int) -> None:
+    """Place sample orders for the user with the e-mail address EMAIL."""
+    user = find_user(email)
+    if user is None:
+        raise click.ClickException("No account has this e-mail address.")
+    g.identity = Identity(str(user.id), frozenset())
+    for number in range(1, count + 1):
+        items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
+        order = OrderSchema().load({"currency": "EUR", "items": items})
+        checkout.place_order(order, key=None)
+    click.echo(f"{count} orders placed")
