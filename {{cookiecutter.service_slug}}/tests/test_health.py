@@ -79,19 +79,19 @@ def test_probes_in_a_row_are_one_load(
     client: FlaskClient, adding: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(client.application.config, "HEALTH_CHECK_CACHE", 60)
-    monkeypatch.setattr(client.application.extensions["checks"], "outdated", 0.0)
+    monkeypatch.setattr(client.application.extensions["checks"], "expires_at", 0.0)
     asked: list[float] = []
     adding("stock", lambda: asked.append(time.time()))
     for path in ("/health/ready", "/__heartbeat__", "/health/ready"):
         client.get(path)
-    client.application.extensions["checks"].outdated = 0.0
+    client.application.extensions["checks"].expires_at = 0.0
     assert len(asked) == 1
 
 
 def test_not_ready_once_it_is_told_to_stop(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "_flag", bytearray(1))
+    monkeypatch.setattr(checks, "_shutdown_flag", bytearray(1))
     assert client.get("/__lbheartbeat__").status_code == 200
     checks.begin_shutdown()
     assert client.get("/health/ready").status_code == 503

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from flask.testing import FlaskClient
 
-from tools.trace import OWN, ROOT, Call, count_files, count_returns, record_calls
+from tools.trace import APP_PREFIX, ROOT, Call, count_files, count_returns, record_calls
 
 # More than the service needs: a request hook of its own may be added.
 MOST_FILES = 12
@@ -37,7 +37,7 @@ def own() -> SimpleNamespace:
     """Functions that are of app/ by the names of their files."""
     functions: dict[str, Callable[..., object]] = {}
     for name, source in SOURCES.items():
-        exec(compile(source, f"{OWN}{name}", "exec"), functions)
+        exec(compile(source, f"{APP_PREFIX}{name}", "exec"), functions)
     return SimpleNamespace(**functions)
 
 

@@ -51,7 +51,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         yield configure
     root.setLevel(level)
     logging.captureWarnings(False)
-    for name in service_logging.TALKATIVE:
+    for name in service_logging.NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

@@ -75,5 +75,5 @@ def test_an_objective_is_a_share(objective: float) -> None:
 
 def test_a_name_is_one_objective() -> None:
     slo("twice", objective=0.9)
-    with pytest.raises(ValueError, match="two objectives called twice"):
+    with pytest.raises(ValueError, match="duplicate objective: twice"):
         slo("twice", objective=0.99)

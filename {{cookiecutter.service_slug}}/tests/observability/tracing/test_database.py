@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import exc, text
 
 from app.extensions import db
-from app.observability.tracing_database import summarise
+from app.observability.tracing_database import summarize_statement
 from app.observability.tracing_setup import get_tracer
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -61,4 +61,4 @@ def test_outside_of_a_traced_request_there_is_none(app: Flask, spans: InMemorySp
     ],
 )
 def test_a_statement_is_summed_up_by_its_verb_and_table(statement: str, summary: str) -> None:
-    assert summarise(statement)[1] == summary
+    assert summarize_statement(statement)[1] == summary

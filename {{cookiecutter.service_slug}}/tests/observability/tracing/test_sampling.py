@@ -50,9 +50,9 @@ def test_beyond_the_limit_the_ratio_decides_whatever_the_trace_is_called() -> No
 
 def test_the_limit_is_for_a_second(clock: SimpleNamespace) -> None:
     sampler = tracing_setup.CallerSampler(2, 0.0)
-    assert [sampler.follows() for _ in range(3)] == [True, True, False]
+    assert [sampler.is_within_limit() for _ in range(3)] == [True, True, False]
     clock.now += 1
-    assert [sampler.follows() for _ in range(3)] == [True, True, False]
+    assert [sampler.is_within_limit() for _ in range(3)] == [True, True, False]
 
 
 def test_a_caller_that_does_not_sample_is_followed() -> None:
