@@ -8,7 +8,7 @@ from app.observability.logging import init_logging
 
 try:
     config = load_config()
-    # To standard error, apart from a command's output; gunicorn.conf.py has already set it up.
+    # To standard error: standard output is for commands. Does nothing under gunicorn.
     init_logging(config, sys.stderr.fileno())
     application = create_app(config)
 except ConfigError as error:

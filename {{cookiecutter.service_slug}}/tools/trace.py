@@ -1,4 +1,4 @@
-"""Print the functions in app/ that a request calls, in order, indented below their callers.
+"""Print the functions in app/ that a request calls, each indented below its caller.
 
 It runs as a pytest test, to use the application of tests/conftest.py: with the testing settings and
 no stored data. pytest reports an exception.
