@@ -263,7 +263,7 @@ def test_a_permanent_session_is_renewed_by_each_request(session_app: Flask) -> N
     assert "Expires" in client.get("/health/live").headers["Set-Cookie"]
 
 
-def test_no_session_cookie_is_set_without_use_of_the_session(
+def test_no_cookie_is_set_if_the_session_is_unused(
     session_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_app.session_interface, "get_signing_serializer", None)
