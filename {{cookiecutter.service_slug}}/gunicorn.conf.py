@@ -15,21 +15,21 @@ from gunicorn import glogging, util
 from gunicorn.http import wsgi
 
 
-def remove(folder: str, owner: int) -> None:
-    """Remove `folder` when the process that made it ends, not with each that it has forked."""
+def remove_folder(folder: str, owner: int) -> None:
+    """Remove `folder` if this process is its owner: forked workers inherit the exit handler."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# No disk, to wait for or to find full.
-memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# In memory, because a disk may be slow or full.
+memory_folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-# Where the workers keep their metrics, which must be known before any is declared. Of this run
-# alone; and not another when SIGHUP has this file read again.
+# The folder of the workers' metrics: set before a metric is declared, new for each run, and kept
+# when SIGHUP reloads this file.
 if "app" not in sys.modules:
-    folder = tempfile.mkdtemp(prefix="metrics-", dir=memory)
+    folder = tempfile.mkdtemp(prefix="metrics-", dir=memory_folder)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-    atexit.register(remove, folder, os.getpid())
+    atexit.register(remove_folder, folder, os.getpid())
 
 from app.config import ConfigError, load_config  # noqa: E402
 from app.health.checks import begin_shutdown  # noqa: E402
@@ -48,44 +48,43 @@ workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 timeout = settings.WEB_TIMEOUT
 
-# Threads: a slow dependency holds up one request, not a whole worker. gthread measured against
-# sync, 2 workers each: 0.5 of its throughput on the shortest requests, 3.5 times where a request
-# waits 100 ms, and a probe is answered meanwhile. (gevent: 1.4 and 8, by patching every library.)
+# Threads, so that a slow dependency delays one request, not a whole worker. Throughput relative to
+# sync, with 2 workers each: 0.5 for the shortest requests, 3.5 for requests that wait 100 ms.
+# (gevent: 1.4 and 8, but it patches every library.)
 worker_class = Worker
 Worker.request_timeout = settings.REQUEST_TIMEOUT
 Worker.connections_per_address = settings.CONNECTIONS_PER_ADDRESS
 
-# Below Kubernetes' 30 s between SIGTERM and SIGKILL, and after the time that the drain takes.
+# Together with the drain, below Kubernetes' 30 s between SIGTERM and SIGKILL.
 graceful_timeout = int(25 - settings.DRAIN_SECONDS)
-# For a client that sends its requests in a row; a proxy that keeps its connections idle for longer
-# wants more than its own idle timeout here.
+# Seconds. Behind a proxy that reuses connections, set it above the idle timeout of the proxy.
 keepalive = 5
 
-# gunicorn believes nobody; the application believes as many proxies as TRUSTED_PROXIES says.
+# gunicorn ignores proxy headers; the application reads those of TRUSTED_PROXIES proxies.
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 header_map = "drop"
 
-# Recycle workers, not all at once: a slow leak never becomes an outage.
+# Restart workers regularly, but not all at once, so that memory leaks stay small.
 max_requests = 10_000
 max_requests_jitter = 1_000
 
-# Load the application once and fork: a faulty one fails at the start, and memory is shared.
+# Load the application before forking: errors stop the start, and workers share memory.
 preload_app = True
 
-worker_tmp_dir = memory
+worker_tmp_dir = memory_folder
 
-# It would be created in the home directory, which a container's user may not write to.
+# gunicorn would create it in the home directory, which may not be writable in a container.
 control_socket_disable = True
 
-# The service logs its requests itself; gunicorn's other lines go to the same stream.
+# The service logs requests itself; gunicorn's own messages go to the same stream.
 logging.init_logging(settings, sys.stdout.fileno())
 loglevel = settings.LOG_LEVEL.lower()
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
-    """Leaves gunicorn's lines to the service's logging."""
+    """gunicorn logger that leaves output to the service's logging."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -97,7 +96,7 @@ logger_class = Logger
 
 
 class Response(wsgi.Response):  # type: ignore[misc]
-    """Does not tell what serves it."""
+    """Response without the Server header."""
 
     def default_headers(self) -> list[str]:
         return [line for line in super().default_headers() if not line.startswith("Server:")]
@@ -115,11 +114,11 @@ if settings.METRICS_PORT:
 
 
 def when_ready(arbiter: Any) -> None:
-    """Drain before stopping, and share what is loaded by now with the workers."""
+    """Drain before stopping, and share the loaded modules' memory with the workers."""
     stop = signal.getsignal(signal.SIGTERM)
 
     def drain(*_: Any) -> None:
-        """Fail readiness, and stop when load balancers have seen it; at once when told again."""
+        """Fail readiness, and stop after DRAIN_SECONDS, or at once on a second SIGTERM."""
         begin_shutdown()
         signal.signal(signal.SIGTERM, stop)
         if settings.DRAIN_SECONDS:
@@ -129,13 +128,13 @@ def when_ready(arbiter: Any) -> None:
 
     signal.signal(signal.SIGTERM, drain)
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
-    # Out of every collection, in pages that are not copied.
+    # Frozen objects are not collected, so their memory pages stay shared.
     gc.collect()
     gc.freeze()
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest slot that no other has."""
+    """Assign the lowest free metrics slot to the worker."""
     taken = {other.slot for other in server.WORKERS.values()}
     worker.slot = next(slot for slot in itertools.count(1) if slot not in taken)
 

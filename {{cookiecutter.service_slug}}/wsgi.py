@@ -1,4 +1,4 @@
-"""The application, for gunicorn and for the `flask` command."""
+"""WSGI entry point for gunicorn and the `flask` command."""
 
 import sys
 
@@ -8,7 +8,7 @@ from app.observability.logging import init_logging
 
 try:
     config = load_config()
-    # To standard error, away from what a command prints; under gunicorn it is set up already.
+    # To standard error: standard output is for commands. Does nothing under gunicorn.
     init_logging(config, sys.stderr.fileno())
     application = create_app(config)
 except ConfigError as error:

@@ -1,8 +1,8 @@
-"""The service: an application factory and the features it is made of."""
+"""The application factory, which initializes the features of the service."""
 
 from flask import Flask
 
-# Before anything declares a metric: it sets where their values are kept.
+# First: it configures the storage of metrics, before any metric is declared.
 from app.observability import init_observability  # isort: skip
 
 from app.api.errors import init_errors
@@ -26,9 +26,9 @@ from app.version import __version__
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Build the application with `config`, or with the configuration of the environment.
+    """Create the application with `config`, by default read from environment variables.
 
-    Raises `ConfigError` if the environment is not a valid configuration.
+    Raises `ConfigError` if a variable is invalid.
     """
     app = FlaskApp(__name__)
     app.config.from_object(config or load_config())
@@ -41,7 +41,7 @@ def create_app(config: Config | None = None) -> Flask:
     init_database(app)
     {% endif %}
 
-    # The API: its resources, one line each, and the documentation made from them.
+    # The API's blueprints, then the documentation generated from them.
     api.init_app(app, spec_kwargs={"version": __version__})
     {% if cookiecutter.auth != "none" %}
     init_auth(app)

@@ -1,4 +1,4 @@
-"""Flask extensions, bound to the application by its factory."""
+"""Flask extensions, initialized by the application factory."""
 
 {% if cookiecutter.database != "none" %}
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ login_manager = LoginManager()
 
 
 class Base(DeclarativeBase):
-    """Base class of the models. Its constraints have predictable names, for migrations to use."""
+    """Base class of the models; names constraints predictably, so that migrations can use them."""
 
     metadata = MetaData(
         naming_convention={
@@ -43,7 +43,7 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate()
 
-if TYPE_CHECKING:  # Flask-SQLAlchemy makes the base class at run time, where mypy cannot see it
+if TYPE_CHECKING:  # Flask-SQLAlchemy creates this class at run time, hidden from mypy
     Model = Base
 else:
     Model = db.Model

@@ -1,4 +1,4 @@
-"""The Flask application class: all of Flask's features, with less work for each request."""
+"""Subclass of Flask that does less work per request and keeps all of Flask's features."""
 
 import re
 from functools import lru_cache
@@ -17,23 +17,23 @@ from werkzeug.utils import cached_property
 
 T = TypeVar("T")
 
-# Polled every few seconds, by address: measured, but neither logged, limited nor held to TRUSTED_HOSTS.
-# Whole paths: below a prefix, anybody could hide.
+# Probes: measured, but exempt from the request log, the rate limit and TRUSTED_HOSTS.
+# Exact paths, because a prefix would exempt any path that starts with it.
 PROBE_PATHS = frozenset(
     {"/health/live", "/health/ready", "/health/startup", "/__heartbeat__", "/__lbheartbeat__"}
 )
 
-# How OpenAPI describes If-Match (RFC 9110, section 13.1.1).
+# Pattern of If-Match in the OpenAPI document (RFC 9110, section 13.1.1).
 ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 
-# What Apache appends to the ETag of a response that it compresses (mod_deflate, mod_brotli).
-SUFFIXES = ("-gzip", "-br")
+# Suffixes that Apache appends to the ETag of a compressed response (mod_deflate, mod_brotli).
+COMPRESSION_SUFFIXES = ("-gzip", "-br")
 
 collapse_spaces = re.compile(r"[ \t]+").sub
 
 
 class AppState(Generic[T]):
-    """A typed value that a feature keeps in `app.extensions` under its name."""
+    """Typed accessor of one value in `app.extensions`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,12 +42,12 @@ class AppState(Generic[T]):
         app.extensions[self.name] = value
 
     def get(self, app: Flask | None = None) -> T:
-        """Return the value of `app`, by default the current application."""
+        """Return the value for `app`, by default the current application."""
         return cast("T", (app or current_app).extensions[self.name])
 
 
 class OrjsonProvider(DefaultJSONProvider):
-    """Flask's JSON, made by orjson."""
+    """JSON provider that serializes with orjson."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         return super().dumps(obj, **kwargs) if kwargs else self.encode(obj).decode()
@@ -57,19 +57,19 @@ class OrjsonProvider(DefaultJSONProvider):
         return Response(self.encode(obj), content_type=self.mimetype)
 
     def encode(self, obj: Any) -> bytes:
-        """Return `obj` as JSON in UTF-8; raises `TypeError` for what has no form in JSON."""
+        """Serialize `obj` to UTF-8 JSON. Raises `TypeError` for unsupported types."""
         options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
         try:
             return orjson.dumps(obj, default=self.default, option=options)
-        except TypeError:  # an integer beyond 64 bits, or text that UTF-8 cannot hold
+        except TypeError:  # orjson rejects integers beyond 64 bits and lone surrogates
             return super().dumps(obj).encode()
 
 
 class AppRequest(Request):
-    """Flask's request, with ETags as this service sent them and cookies parsed in linear time.
+    """Request that restores ETags changed by a proxy, and parses cookies in linear time.
 
     A proxy that compresses a response changes its ETag: nginx makes it weak, Apache appends a
-    suffix. The client sends that one back, and it would never match.
+    suffix. Clients send the changed ETag back, which would never match.
     """
 
     @cached_property
@@ -82,13 +82,13 @@ class AppRequest(Request):
 
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
-        # werkzeug (3.1) takes a second for 8 kB of spaces in one cookie.
+        # werkzeug 3.1 takes a second to parse 8 kB of spaces in one cookie.
         header = collapse_spaces(" ", self.headers.get("Cookie", ""))
         return parse_cookie(header, cls=self.dict_storage_class)  # type: ignore[return-value]
 
 
 class LazySessionInterface(SecureCookieSessionInterface):
-    """Flask's sessions, without the cost for requests that send no session cookie and set none."""
+    """Session interface that does no work for requests without a session."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         cookies = request.environ.get("HTTP_COOKIE")
@@ -109,21 +109,21 @@ class FlaskApp(Flask):
     session_interface = LazySessionInterface()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return the URL adapter that Flask would, without parsing the host three times."""
+        """Return the same URL adapter as Flask, which would parse the host three times."""
         if request is None:
             return super().create_url_adapter(None)
         url_map, is_probe = self.url_map, request.path in PROBE_PATHS
         trusted_hosts = None if is_probe else self.config["TRUSTED_HOSTS"]
         request.trusted_hosts = trusted_hosts
         if "HTTP_HOST" in request.environ:
-            sent = request.environ["HTTP_HOST"]
-            request.host = parse_host(request.scheme, sent, tuple(trusted_hosts or ()))
+            host = request.environ["HTTP_HOST"]
+            request.host = parse_host(request.scheme, host, tuple(trusted_hosts or ()))
         if not is_probe and (
             url_map.host_matching
             or self.subdomain_matching
             or self.config["SERVER_NAME"]
-            or "HTTP_UPGRADE" in request.environ  # a WebSocket has rules of its own
-            or not is_plain(request.host)
+            or "HTTP_UPGRADE" in request.environ  # Flask routes WebSockets separately
+            or not has_valid_labels(request.host)
         ):
             return super().create_url_adapter(request)
         return MapAdapter(
@@ -132,35 +132,35 @@ class FlaskApp(Flask):
             script_name=request.root_path,
             subdomain=None if url_map.host_matching else url_map.default_subdomain or "",
             url_scheme=request.scheme,
-            path_info=decode(request.environ.get("PATH_INFO", "")),
+            path_info=decode_wsgi(request.environ.get("PATH_INFO", "")),
             default_method=request.method,
-            query_args=decode(request.environ.get("QUERY_STRING", "")),
+            query_args=decode_wsgi(request.environ.get("QUERY_STRING", "")),
         )
 
 
 @lru_cache(maxsize=64)
-def parse_host(scheme: str, sent: str, trusted_hosts: tuple[str, ...]) -> str:
-    """Return the host of a request; raises `SecurityError` for one that is not trusted.
+def parse_host(scheme: str, host: str, trusted_hosts: tuple[str, ...]) -> str:
+    """Return the normalized host of a request. Raises `SecurityError` if it is not trusted.
 
-    Most requests are for the same few hosts: to parse one takes longer than to route by its path.
+    Cached: parsing a host takes longer than matching a route.
     """
-    return get_host(scheme, sent, trusted_hosts=trusted_hosts)
+    return get_host(scheme, host, trusted_hosts=trusted_hosts)
 
 
-def is_plain(host: str) -> bool:
-    """Return whether every label of `host` is of a length that IDNA takes, so that it stays as it is."""
+def has_valid_labels(host: str) -> bool:
+    """Return whether IDNA accepts the length of every label, and so leaves `host` unchanged."""
     return len(host) < 64 and ".." not in host and not host.startswith(".")
 
 
-def decode(text: str) -> str:
-    """Return a string of a WSGI environment, whose bytes it has as Latin-1 (PEP 3333)."""
+def decode_wsgi(text: str) -> str:
+    """Decode a string of a WSGI environment: UTF-8 bytes as Latin-1 characters (PEP 3333)."""
     return text.encode("latin-1").decode(errors="replace")
 
 
 def restore_etags(header: str | None) -> ETags:
-    """Parse a header of ETags, and undo what compression has done to them."""
+    """Parse a header of ETags, and undo the changes of compressing proxies."""
     sent = parse_etags(header)
     restored = sent.as_set(include_weak=True)
-    for suffix in SUFFIXES:  # werkzeug reads an empty ETag as None
+    for suffix in COMPRESSION_SUFFIXES:  # werkzeug parses an empty ETag as None
         restored = {(etag or "").removesuffix(suffix) for etag in restored}
     return ETags(restored, star_tag=sent.star_tag)

@@ -1,4 +1,4 @@
-"""The application factory may be called any number of times."""
+"""The application factory can be called repeatedly."""
 
 import gc
 import os
@@ -12,13 +12,13 @@ from app.config import load_config
 from app.observability import metrics
 
 
-def test_another_application_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_application_leaves_no_global_state_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[object] = []
     if hasattr(os, "register_at_fork"):
         monkeypatch.setattr(os, "register_at_fork", lambda **hooks: registered.append(hooks))
     create_app(load_config("testing"))
     before = (len(metrics.samplers), threading.active_count())
-    # All but the last, which the API's extension is bound to.
+    # Without the last one, which the API extension references.
     apps = [weakref.ref(create_app(load_config("testing"))) for _ in range(4)][:-1]
     gc.collect()
     assert (len(metrics.samplers), threading.active_count()) == before

@@ -1,4 +1,4 @@
-"""All of Flask works, whatever was made cheaper."""
+"""The subclass of Flask behaves as Flask does."""
 
 import asyncio
 import json
@@ -36,27 +36,27 @@ VALUES: dict[str, Any] = {
     "uuid": uuid.UUID(int=7),
     "time": datetime(2026, 11, 21, tzinfo=UTC),
     "beyond 64 bits": 2**70,
-    "a key that is no text": {1: "one"},
+    "a key that is not a string": {1: "one"},
     "text": "caf\xe9 \u2028 \U0001f375",
-    "half a character": "\ud800",
+    "a lone surrogate": "\ud800",
     "nothing": None,
 }
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
-def test_json_says_what_flask_would_say(app: Flask, value: Any) -> None:
+def test_json_equals_that_of_flask(app: Flask, value: Any) -> None:
     plain = Flask("plain")
     assert json.loads(app.json.dumps({"a": value})) == json.loads(plain.json.dumps({"a": value}))
 
 
-def test_what_has_no_form_in_json_is_refused(app: Flask) -> None:
+def test_unserializable_objects_raise(app: Flask) -> None:
     with pytest.raises(TypeError):
         app.json.dumps({"a": object()})
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr("app.RESOURCES", [])  # one may have this path
+    monkeypatch.setattr("app.RESOURCES", [])  # a resource may have this path
     app = create_app(load_config("testing"))
 
     @app.get("/things/<name>")
@@ -66,18 +66,18 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Flask:
     return app
 
 
-def test_a_url_is_built_for_the_host_that_was_asked(service: Flask) -> None:
+def test_external_urls_have_the_host_of_the_request(service: Flask) -> None:
     headers = {"Host": "shop.example:8080"}
     response = service.test_client().get("/things/a%20b", headers=headers)
     assert response.text == "http://shop.example:8080/things/a%20b"
 
 
-def test_a_url_is_built_below_the_prefix_that_a_server_mounts_it_on(service: Flask) -> None:
+def test_external_urls_have_the_script_name(service: Flask) -> None:
     response = service.test_client().get("/things/a", environ_overrides={"SCRIPT_NAME": "/shop"})
     assert response.text == "http://localhost/shop/things/a"
 
 
-def test_a_slash_too_few_is_redirected_with_the_query() -> None:
+def test_a_missing_slash_is_redirected_with_the_query() -> None:
     app = create_app(load_config("testing"))
 
     @app.get("/folder/")
@@ -89,13 +89,13 @@ def test_a_slash_too_few_is_redirected_with_the_query() -> None:
     assert response.headers["Location"].endswith("/folder/?a=caf%C3%A9")
 
 
-def test_a_host_that_is_not_trusted_is_refused(service: Flask) -> None:
+def test_an_untrusted_host_is_rejected(service: Flask) -> None:
     service.config["TRUSTED_HOSTS"] = ["shop.example"]
-    asked = [
+    statuses = [
         service.test_client().get("/things/a", headers={"Host": host}).status_code
         for host in ("shop.example", "evil.example")
     ]
-    assert asked == [200, 400]
+    assert statuses == [200, 400]
 
 
 ENVIRONS: dict[str, dict[str, str]] = {
@@ -108,7 +108,7 @@ ENVIRONS: dict[str, dict[str, str]] = {
     "an empty label": {"HTTP_HOST": "shop..example"},
     "an empty first label": {"HTTP_HOST": ".example"},
     "a label too long": {"HTTP_HOST": f"{'x' * 64}.example"},
-    "a host that is none": {"HTTP_HOST": "shop.example:abc"},
+    "an invalid port": {"HTTP_HOST": "shop.example:abc"},
     "a prefix": {"SCRIPT_NAME": "/shop/"},
     "no path": {"PATH_INFO": ""},
     "two slashes": {"PATH_INFO": "//things"},
@@ -120,10 +120,10 @@ ENVIRONS: dict[str, dict[str, str]] = {
 
 
 def bind(app: Flask, kind: type[Flask], environ: dict[str, str]) -> dict[str, Any] | int | None:
-    """Return what a request is routed by, or the status that it is refused with."""
-    made = app.test_request_context().request.environ
+    """Return the attributes of a request's URL adapter, or the status of its error."""
+    defaults = app.test_request_context().request.environ
     try:
-        adapter = kind.create_url_adapter(app, app.request_class({**made, **environ}))
+        adapter = kind.create_url_adapter(app, app.request_class({**defaults, **environ}))
     except HTTPException as error:
         return error.code
     return vars(adapter)
@@ -137,7 +137,7 @@ def bind(app: Flask, kind: type[Flask], environ: dict[str, str]) -> dict[str, An
 )
 @pytest.mark.parametrize("options", [{}, {"subdomain_matching": True}, {"host_matching": True}])
 @pytest.mark.filterwarnings("ignore:Current server name")
-def test_a_request_is_routed_as_flask_would(
+def test_the_url_adapter_equals_that_of_flask(
     options: dict[str, Any], config: dict[str, Any], environ: dict[str, str]
 ) -> None:
     if "host_matching" in options:
@@ -147,7 +147,7 @@ def test_a_request_is_routed_as_flask_would(
     assert bind(app, FlaskApp, environ) == bind(app, Flask, environ)
 
 
-def test_where_nothing_is_asked_of_hosts_the_short_cut_is_taken(
+def test_plain_hosts_skip_the_adapter_of_flask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Flask, "create_url_adapter", None)
@@ -177,8 +177,8 @@ class ThingSchema(Schema):
 
 
 @pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
-    """A client of views that wait."""
+def async_client(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """Return a client of an application whose views are coroutines."""
     things = flask_smorest.Blueprint("things", "things", url_prefix="/waiting")
 
     async def wait(_: object = None) -> dict[str, str]:
@@ -201,13 +201,13 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
 
 
 @pytest.mark.parametrize("path", ["/waiting/plain", "/waiting/responding", "/waiting/asking"])
-def test_a_coroutine_is_a_view_too(waiting: FlaskClient, path: str) -> None:
-    assert waiting.get(path).get_json() == {"name": path}
+def test_a_coroutine_can_be_a_view(async_client: FlaskClient, path: str) -> None:
+    assert async_client.get(path).get_json() == {"name": path}
 
 
 @pytest.fixture
-def remembering() -> Flask:
-    """A service whose views use the session."""
+def session_app() -> Flask:
+    """Return an application whose views use the session."""
     app = create_app(load_config("testing"))
     app.secret_key = "x" * 40
 
@@ -236,8 +236,8 @@ def remembering() -> Flask:
     return app
 
 
-def test_a_session_is_kept_in_a_cookie(remembering: Flask) -> None:
-    client = remembering.test_client()
+def test_a_session_is_kept_in_a_cookie(session_app: Flask) -> None:
+    client = session_app.test_client()
     remembered = client.get("/remember/tea")
     assert "Cookie" in remembered.headers["Vary"]
     assert client.get("/recall").get_json()["thing"] == "tea"
@@ -250,37 +250,39 @@ def test_a_session_is_kept_in_a_cookie(remembering: Flask) -> None:
     assert client.get("/recall").get_json() == {}
 
 
-def test_a_session_that_is_forged_is_empty(remembering: Flask) -> None:
-    client = remembering.test_client()
+def test_a_forged_session_is_empty(session_app: Flask) -> None:
+    client = session_app.test_client()
     client.set_cookie("session", "forged")
     assert client.get("/recall").get_json() == {}
 
 
-def test_a_permanent_session_is_renewed_by_each_request(remembering: Flask) -> None:
-    remembering.permanent_session_lifetime = timedelta(hours=1)
-    client = remembering.test_client()
+def test_a_permanent_session_is_renewed_by_each_request(session_app: Flask) -> None:
+    session_app.permanent_session_lifetime = timedelta(hours=1)
+    client = session_app.test_client()
     client.get("/remember/tea?permanent")
     assert "Expires" in client.get("/health/live").headers["Set-Cookie"]
 
 
-def test_who_uses_no_session_gets_none(remembering: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembering.session_interface, "get_signing_serializer", None)
-    remembering.after_request_funcs.clear()  # an extension may look at the session
-    headers = remembering.test_client().get("/nowhere").headers
+def test_no_cookie_is_set_if_the_session_is_unused(
+    session_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_app.session_interface, "get_signing_serializer", None)
+    session_app.after_request_funcs.clear()  # an extension may access the session
+    headers = session_app.test_client().get("/nowhere").headers
     assert "Set-Cookie" not in headers
 
 
-def test_without_a_secret_key_it_is_said_that_there_is_none(remembering: Flask) -> None:
-    remembering.secret_key = None
-    client = remembering.test_client()
+def test_a_missing_secret_key_raises(session_app: Flask) -> None:
+    session_app.secret_key = None
+    client = session_app.test_client()
     assert client.get("/recall").get_json() == {}
     with pytest.raises(RuntimeError, match="no secret key was set"):
         client.get("/remember/tea")
 
 
-def test_the_rest_of_flask(service: Flask) -> None:
-    """Hooks, error handlers, nested blueprints, static files and the context of a test."""
-    done: list[str] = []
+def test_other_features_of_flask(service: Flask) -> None:
+    """Hooks, error handlers, nested blueprints and request contexts."""
+    calls: list[str] = []
     inner, outer = Blueprint("inner", __name__), Blueprint("outer", __name__)
 
     @inner.get("/view")
@@ -291,18 +293,18 @@ def test_the_rest_of_flask(service: Flask) -> None:
     def handle(_: LookupError) -> tuple[str, int]:
         return url_for("outer.inner.view"), 418
 
-    outer.before_request(lambda: done.append("before"))
-    outer.teardown_request(lambda _: done.append("after"))
+    outer.before_request(lambda: calls.append("before"))
+    outer.teardown_request(lambda _: calls.append("after"))
     outer.register_blueprint(inner, url_prefix="/inner")
     service.register_blueprint(outer, url_prefix="/outer")
     response = service.test_client().get("/outer/inner/view")
     assert (response.status_code, response.text) == (418, "/outer/inner/view")
-    assert done == ["before", "after"]
+    assert calls == ["before", "after"]
     with service.test_request_context("/outer/inner/view?a=1"):
         assert (request.endpoint, request.args["a"]) == ("outer.inner.view", "1")
 
 
-def test_spaces_in_a_cookie_cost_no_time(app: Flask) -> None:
+def test_a_cookie_of_spaces_is_parsed_fast(app: Flask) -> None:
     spaces = " " * 8000
     started = time.perf_counter()
     with app.test_request_context(headers={"Cookie": f'session;a={spaces}"; b=1'}):
@@ -310,7 +312,7 @@ def test_spaces_in_a_cookie_cost_no_time(app: Flask) -> None:
     assert time.perf_counter() - started < 0.2
 
 
-def test_cookies_of_any_bytes_are_read(app: Flask) -> None:
+def test_cookies_may_contain_any_bytes(app: Flask) -> None:
     with app.test_request_context(environ_overrides={"HTTP_COOKIE": "session=\xff\xfe"}):
         assert request.cookies["session"] == "\xff\xfe"
         assert not session

@@ -10,8 +10,8 @@ from app.health import checks, routes
 
 
 @pytest.fixture
-def adding(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
-    """Adds checks that are gone after the test."""
+def add_check(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
+    """Return a function that registers a check for the duration of the test."""
     return lambda name, check: monkeypatch.setitem(get_checks(), name, check)
 
 
@@ -25,18 +25,18 @@ def test_startup(client: FlaskClient) -> None:
     assert (response.status_code, response.get_json()) == (200, {"status": "started"})
 
 
-def test_ready_when_every_check_passes(client: FlaskClient, adding: Callable[..., None]) -> None:
-    adding("queue", list)
+def test_ready_when_every_check_passes(client: FlaskClient, add_check: Callable[..., None]) -> None:
+    add_check("queue", list)
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.get_json()["status"] == "ready"
     assert set(response.get_json()["checks"].values()) == {"ok"}
 
 
-def test_a_warning_is_told_and_leaves_it_ready(
-    client: FlaskClient, adding: Callable[..., None]
+def test_a_warning_is_reported_and_keeps_the_service_ready(
+    client: FlaskClient, add_check: Callable[..., None]
 ) -> None:
-    adding("queue", lambda: [Warning("It is long.", id="queue.W001")])
+    add_check("queue", lambda: [Warning("It is long.", id="queue.W001")])
     response = client.get("/health/ready")
     assert response.status_code == 200
     assert response.get_json()["checks"]["queue"] == "warning"
@@ -50,9 +50,9 @@ def refuse() -> list[CheckMessage]:
     "check", [refuse, lambda: [Error("Away.", id="E")], lambda: [Critical("Away.", id="C")]]
 )
 def test_not_ready_when_a_check_fails(
-    client: FlaskClient, adding: Callable[..., None], check: Callable[..., object]
+    client: FlaskClient, add_check: Callable[..., None], check: Callable[..., object]
 ) -> None:
-    adding("queue", check)
+    add_check("queue", check)
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.get_json()["status"] == "unhealthy"
@@ -61,12 +61,12 @@ def test_not_ready_when_a_check_fails(
     assert "internal address" not in client.get("/__heartbeat__").text
 
 
-def test_a_check_that_hangs_does_not_hang_the_probe_nor_pile_up(
-    client: FlaskClient, adding: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_hanging_check_times_out_and_runs_in_one_thread(
+    client: FlaskClient, add_check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(client.application.config, "HEALTH_CHECK_TIMEOUT", 0.05)
     released = threading.Event()
-    adding("queue", lambda: released.wait(30) and None)
+    add_check("queue", lambda: released.wait(30) and None)
     responses = [client.get("/health/ready") for _ in range(3)]
     threads = [thread for thread in threading.enumerate() if "run" in thread.name]
     released.set()
@@ -75,23 +75,21 @@ def test_a_check_that_hangs_does_not_hang_the_probe_nor_pile_up(
     assert len(threads) <= 1
 
 
-def test_probes_in_a_row_are_one_load(
-    client: FlaskClient, adding: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_results_are_cached_across_probes(
+    client: FlaskClient, add_check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(client.application.config, "HEALTH_CHECK_CACHE", 60)
-    monkeypatch.setattr(client.application.extensions["checks"], "outdated", 0.0)
-    asked: list[float] = []
-    adding("stock", lambda: asked.append(time.time()))
+    monkeypatch.setattr(client.application.extensions["checks"], "expires_at", 0.0)
+    runs: list[float] = []
+    add_check("stock", lambda: runs.append(time.time()))
     for path in ("/health/ready", "/__heartbeat__", "/health/ready"):
         client.get(path)
-    client.application.extensions["checks"].outdated = 0.0
-    assert len(asked) == 1
+    client.application.extensions["checks"].expires_at = 0.0
+    assert len(runs) == 1
 
 
-def test_not_ready_once_it_is_told_to_stop(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checks, "_flag", bytearray(1))
+def test_not_ready_during_shutdown(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_shutdown_flag", bytearray(1))
     assert client.get("/__lbheartbeat__").status_code == 200
     checks.begin_shutdown()
     assert client.get("/health/ready").status_code == 503
@@ -99,11 +97,11 @@ def test_not_ready_once_it_is_told_to_stop(
     assert client.get("/health/live").status_code == 200
 
 
-def test_the_heartbeat_tells_every_check_in_detail(
-    client: FlaskClient, adding: Callable[..., None]
+def test_the_heartbeat_returns_every_check_in_detail(
+    client: FlaskClient, add_check: Callable[..., None]
 ) -> None:
     assert client.get("/__heartbeat__").status_code == 200
-    adding("queue", lambda: [Error("It is closed.", id="queue.E001")])
+    add_check("queue", lambda: [Error("It is closed.", id="queue.E001")])
     response = client.get("/__heartbeat__")
     assert response.status_code == 500
     assert response.get_json()["status"] == "error"
@@ -115,7 +113,7 @@ def test_the_heartbeat_tells_every_check_in_detail(
     }
 
 
-def test_the_heartbeat_sends_a_signal(client: FlaskClient, adding: Callable[..., None]) -> None:
+def test_the_heartbeat_sends_a_signal(client: FlaskClient, add_check: Callable[..., None]) -> None:
     sent: list[tuple[str, int]] = []
 
     def passed(_: object, level: int) -> None:
@@ -129,19 +127,19 @@ def test_the_heartbeat_sends_a_signal(client: FlaskClient, adding: Callable[...,
         routes.heartbeat_failed.connected_to(failed),
     ):
         client.get("/__heartbeat__")
-        adding("queue", refuse)
+        add_check("queue", refuse)
         client.get("/__heartbeat__")
     assert sent == [("passed", 0), ("failed", 40)]
 
 
-def test_the_load_balancer_is_answered(client: FlaskClient) -> None:
+def test_lbheartbeat(client: FlaskClient) -> None:
     response = client.get("/__lbheartbeat__")
     assert (response.status_code, response.data) == (200, b"")
 
 
-def test_the_version_is_told(client: FlaskClient) -> None:
+def test_version(client: FlaskClient) -> None:
     assert {"source", "version", "commit", "build"} <= set(client.get("/__version__").get_json())
 
 
-def test_nothing_fails_on_demand(client: FlaskClient) -> None:
+def test_the_error_endpoint_is_not_served(client: FlaskClient) -> None:
     assert client.get("/__error__").status_code == 404

@@ -1,4 +1,4 @@
-"""The way of a request, as `make trace` prints it."""
+"""The calls of a request, as `make trace` prints them."""
 
 import os
 import subprocess
@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 from flask.testing import FlaskClient
 
-from tools.trace import OWN, ROOT, Call, count_files, count_returns, record_calls
+from tools.trace import APP_PREFIX, ROOT, Call, count_files, count_returns, record_calls
 
-# More than the service needs: a request hook of its own may be added.
+# With room for request hooks that the service adds.
 MOST_FILES = 12
 MOST_FUNCTIONS = 40
 
@@ -33,16 +33,16 @@ def second(number):
 
 
 @pytest.fixture
-def own() -> SimpleNamespace:
-    """Functions that are of app/ by the names of their files."""
+def app_functions() -> SimpleNamespace:
+    """Return functions whose file names are in app/."""
     functions: dict[str, Callable[..., object]] = {}
     for name, source in SOURCES.items():
-        exec(compile(source, f"{OWN}{name}", "exec"), functions)
+        exec(compile(source, f"{APP_PREFIX}{name}", "exec"), functions)
     return SimpleNamespace(**functions)
 
 
-def test_calls_are_listed_below_their_callers(own: SimpleNamespace) -> None:
-    calls = record_calls(lambda: own.first(own.second))
+def test_calls_are_listed_below_their_callers(app_functions: SimpleNamespace) -> None:
+    calls = record_calls(lambda: app_functions.first(app_functions.second))
     assert calls == [
         Call("app/one.py", 2, "first", 0),
         Call("app/two.py", 2, "second", 1),
@@ -50,21 +50,22 @@ def test_calls_are_listed_below_their_callers(own: SimpleNamespace) -> None:
     ]
 
 
-def test_a_generator_is_called_once(own: SimpleNamespace) -> None:
+def test_a_generator_is_listed_once(app_functions: SimpleNamespace) -> None:
     def alternate(numbers: Iterator[int]) -> None:
         for number in numbers:
-            own.second(number)
+            app_functions.second(number)
 
-    calls = record_calls(lambda: alternate(own.count()))
+    calls = record_calls(lambda: alternate(app_functions.count()))
     assert [call.function for call in calls] == ["count", "second", "second"]
 
 
-def test_a_thread_is_listed_where_it_is_started(own: SimpleNamespace) -> None:
+def test_a_thread_is_listed_where_it_is_started(app_functions: SimpleNamespace) -> None:
     def start() -> None:
-        threads = [Thread(target=own.first, args=(own.second,)) for _ in range(2)]
+        first, second = app_functions.first, app_functions.second
+        threads = [Thread(target=first, args=(second,)) for _ in range(2)]
         for thread in threads:
             thread.start()
-        own.second(0)
+        app_functions.second(0)
         for thread in threads:
             thread.join()
 
@@ -72,9 +73,9 @@ def test_a_thread_is_listed_where_it_is_started(own: SimpleNamespace) -> None:
     assert [call.function for call in calls] == [*["first", "second", "second"] * 2, "second"]
 
 
-def test_nothing_is_recorded_afterwards(own: SimpleNamespace) -> None:
+def test_profiling_stops_after_an_exception(app_functions: SimpleNamespace) -> None:
     def fail() -> None:
-        own.second(1)
+        app_functions.second(1)
         raise LookupError
 
     before = sys.getprofile()
@@ -87,13 +88,13 @@ def test_nothing_is_recorded_afterwards(own: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("files", "returns"), [("", 0), ("aab", 0), ("aba", 1), ("abab", 2), ("abbca", 1)]
 )
-def test_returns_are_to_a_file_that_was_left(files: str, returns: int) -> None:
+def test_returns_are_calls_into_a_file_left_earlier(files: str, returns: int) -> None:
     calls = [Call(file, 1, "call", 0) for file in files]
     assert count_returns(calls) == returns
     assert count_files(calls) == len(set(files))
 
 
-def test_the_way_of_a_probe_is_short(client: FlaskClient) -> None:
+def test_a_probe_calls_few_functions(client: FlaskClient) -> None:
     calls = record_calls(lambda: client.get("/health/live"))
     assert "live" in [call.function for call in calls]
     assert calls[0].depth == 0
@@ -102,9 +103,9 @@ def test_the_way_of_a_probe_is_short(client: FlaskClient) -> None:
     assert all((ROOT / call.file).is_file() for call in calls)
 
 
-def test_a_request_is_printed() -> None:
+def test_the_script_prints_a_request() -> None:
     command = [sys.executable, "tools/trace.py", "post", "/health/live", "--json", "{}"]
-    # Without what the environment says to the tests: what they are run on is in use.
+    # Without the environment of the tests, because its resources are in use.
     result = subprocess.run(
         command, cwd=ROOT, env={"PATH": os.defpath}, capture_output=True, text=True, check=False
     )

@@ -1,7 +1,7 @@
-"""Prints the way of a request: the functions of app/ that it calls, numbered, each below its caller.
+"""Print the functions in app/ that a request calls, each indented below its caller.
 
-pytest runs it as a test, so that the application is the one that tests/conftest.py makes: with the
-testing settings and nothing stored from before. A function that raises is shown as in a test.
+It runs as a pytest test, to use the application of tests/conftest.py: with the testing settings and
+no stored data. pytest reports an exception.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from typing import NamedTuple, TypeAlias
 import pytest
 from flask.testing import FlaskClient
 
-# Not resolved: as modules that are imported from here have it, through a link as well.
+# Not resolved: through a symbolic link, too, it is the path that imported modules have.
 ROOT = Path(__file__).absolute().parents[1]
-OWN = f"{ROOT / 'app'}{os.sep}"
-# A part of the function that they stand in; from Python 3.12 on most have no frame (PEP 709).
+APP_PREFIX = f"{ROOT / 'app'}{os.sep}"
+# Counted as their function; since Python 3.12 most have no frame (PEP 709).
 COMPREHENSIONS = {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"}
 RESUMABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -34,12 +34,12 @@ class Call(NamedTuple):
     depth: int
 
 
-# The calls of a thread; those of a thread that it starts are a list where it starts it.
+# The calls of a thread, with a nested list where it starts another thread.
 Calls: TypeAlias = "list[Call | Calls]"
 
 
 def record_calls(send: Callable[[], object]) -> list[Call]:
-    """Call `send`; return the calls of functions of app/, in this thread and those that it starts."""
+    """Call `send`; return its calls of functions in app/, also in threads that it starts."""
     calls: Calls = []
     threads: dict[threading.Thread, tuple[Calls, int]] = {threading.current_thread(): (calls, 0)}
     suspended: set[FrameType] = set()
@@ -48,20 +48,20 @@ def record_calls(send: Callable[[], object]) -> list[Call]:
         thread = threading.current_thread()
         if event != "call" or thread not in threads:
             return
-        made, depth = threads[thread]
+        recorded, depth = threads[thread]
         code = frame.f_code
         if code is threading.Thread.start.__code__:
             started: Calls = []
-            made.append(started)
+            recorded.append(started)
             threads[frame.f_locals["self"]] = (started, depth + count_callers(frame))
-        # A generator that goes on is not called again.
-        if not is_own(frame) or frame in suspended:
+        # A generator that resumes is no new call.
+        if not is_app_frame(frame) or frame in suspended:
             return
         if code.co_flags & RESUMABLE:
             suspended.add(frame)
         file = Path(code.co_filename).relative_to(ROOT).as_posix()
         depth += count_callers(frame)
-        made.append(Call(file, code.co_firstlineno, code.co_qualname, depth))
+        recorded.append(Call(file, code.co_firstlineno, code.co_qualname, depth))
 
     before = sys.getprofile(), threading.getprofile()
     threading.setprofile(profile)
@@ -74,24 +74,24 @@ def record_calls(send: Callable[[], object]) -> list[Call]:
     return list(flatten(calls))
 
 
-def is_own(frame: FrameType) -> bool:
-    """Return whether the frame is of a function of app/."""
+def is_app_frame(frame: FrameType) -> bool:
+    """Return whether the frame belongs to a function in app/."""
     code = frame.f_code
-    return code.co_filename.startswith(OWN) and code.co_name not in COMPREHENSIONS
+    return code.co_filename.startswith(APP_PREFIX) and code.co_name not in COMPREHENSIONS
 
 
 def count_callers(frame: FrameType) -> int:
-    """Return how many functions of app/ the frame is called by."""
+    """Return the number of functions in app/ among the frame's callers."""
     callers = 0
     caller = frame.f_back
     while caller is not None:
-        callers += is_own(caller)
+        callers += is_app_frame(caller)
         caller = caller.f_back
     return callers
 
 
 def flatten(calls: Calls) -> Iterator[Call]:
-    """Yield each call, those of a thread where it was started."""
+    """Yield all calls, those of a thread where it was started."""
     for call in calls:
         if isinstance(call, Call):
             yield call
@@ -100,12 +100,12 @@ def flatten(calls: Calls) -> Iterator[Call]:
 
 
 def count_files(calls: list[Call]) -> int:
-    """Return how many files the calls are of."""
+    """Return the number of distinct files of the calls."""
     return len({call.file for call in calls})
 
 
 def count_returns(calls: list[Call]) -> int:
-    """Return how often a call enters a file that was left before."""
+    """Return the number of calls that enter a file left earlier."""
     returns = 0
     seen: set[str] = set()
     current = ""
@@ -117,19 +117,19 @@ def count_returns(calls: list[Call]) -> int:
 
 
 def format_calls(calls: list[Call]) -> Iterator[str]:
-    """Yield a line for each call, and one with their counts."""
+    """Yield a line for each call, and a line of totals."""
     places = [f"{call.file}:{call.line}" for call in calls]
     width = max(map(len, places), default=0)
     for number, (place, call) in enumerate(zip(places, calls, strict=True), 1):
         yield f"{number:3}  {place:{width}}  {'  ' * call.depth}{call.function}"
     yield (
         f"{len(calls)} functions, {count_files(calls)} files,"
-        f" {count_returns(calls)} returns to a file left before"
+        f" {count_returns(calls)} returns to a file left earlier"
     )
 
 
 def test_request(client: FlaskClient, arguments: argparse.Namespace) -> None:
-    """Send the request and print its way; not a test of the suite, which is in tests/."""
+    """Send the request and print its calls; `main` runs it, not the test suite."""
     headers = list(arguments.header)
     if arguments.json is not None:
         headers.append(("Content-Type", "application/json"))
@@ -147,42 +147,44 @@ def test_request(client: FlaskClient, arguments: argparse.Namespace) -> None:
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """Return a header's name and value; raises `ArgumentTypeError` for what has no colon."""
+    """Return a header's name and value. Raises `ArgumentTypeError` if it has no colon."""
     name, colon, value = text.partition(":")
     if not colon:
-        raise argparse.ArgumentTypeError(f"not NAME: VALUE: {text!r}")
+        raise argparse.ArgumentTypeError(f"expected NAME: VALUE, not {text!r}")
     return name.strip(), value.strip()
 
 
 def main() -> int:
-    """Parse the request; run `test_request` with it."""
+    """Parse the command line, and run `test_request` with it."""
     parser = argparse.ArgumentParser(description="Print the functions that a request calls.")
-    parser.add_argument("method", nargs="?", default="GET", type=str.upper)
-    parser.add_argument("path", nargs="?", default="/health/ready")
-    parser.add_argument("--json", metavar="BODY", help="The body, sent as application/json.")
+    parser.add_argument(
+        "method", nargs="?", default="GET", type=str.upper, help="Default: %(default)s."
+    )
+    parser.add_argument("path", nargs="?", default="/health/ready", help="Default: %(default)s.")
+    parser.add_argument("--json", metavar="BODY", help="Request body, sent as application/json.")
     parser.add_argument(
         "--header",
         metavar="'NAME: VALUE'",
         action="append",
         default=[],
         type=parse_header,
-        help="A header; may be repeated.",
+        help="Request header; may be repeated.",
     )
     arguments = parser.parse_args()
 
     class Plugin:
-        """Hands the arguments over, and leaves out what pytest prints of a test that passes."""
+        """pytest plugin that provides the arguments, and hides the report of a passed test."""
 
         @pytest.fixture(name="arguments")
-        def give_arguments(self) -> argparse.Namespace:
+        def provide_arguments(self) -> argparse.Namespace:
             return arguments
 
         def pytest_report_teststatus(self, report: pytest.TestReport) -> object:
             return ("", "", "") if report.passed else None
 
-    # Instead of tools/, whose trace.py would stand before the standard library's.
+    # Replaces tools/, whose trace.py would shadow the standard library's.
     sys.path[0] = str(ROOT)
-    # The plugins that are installed take seconds to load; of them conftest.py needs xdist alone.
+    # Loading every installed plugin takes seconds; conftest.py needs only xdist.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     plugins = ["-p", "xdist.plugin", "-p", "tests.conftest", "-p", "no:cacheprovider"]
     options = ["-qq", "-s", "-n0", *plugins]

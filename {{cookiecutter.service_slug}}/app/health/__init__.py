@@ -1,4 +1,4 @@
-"""Liveness, readiness and startup, for Kubernetes and Dockerflow."""
+"""Health checks, and the probe endpoints of Kubernetes and Dockerflow."""
 
 from flask import Flask
 
@@ -7,7 +7,7 @@ from app.health.routes import dockerflow, health
 
 
 def init_health(app: Flask) -> None:
-    """Serve the probes."""
+    """Register the health checks and the probe endpoints."""
     init_checks(app)
     app.register_blueprint(health)
     app.register_blueprint(dockerflow)

@@ -1,11 +1,11 @@
-"""Runs the checks behind readiness and heartbeat: those of Dockerflow's registry.
+"""Runs Dockerflow's registered checks, for /health/ready and /__heartbeat__.
 
     @dockerflow.checks.register(name="queue")
     def check_queue() -> list[CheckMessage]:
         return [] if queue.is_open else [Error("The queue is closed.", id="queue.E001")]
 
-A check returns what is wrong: a warning is shown, an error makes the service unready. To raise is an
-error too. See https://python-dockerflow.readthedocs.io/.
+A check returns its messages. A warning is reported; an error or an exception makes the service
+unready. See https://python-dockerflow.readthedocs.io/.
 """
 
 import time
@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from dockerflow.checks import CheckMessage, Error, get_checks
-from dockerflow.checks import run_checks as summarise
+from dockerflow.checks import run_checks as summarize_checks
 from dockerflow.checks.registry import ChecksResults
 from flask import Flask
 
@@ -27,47 +27,50 @@ Check = Callable[[], list[CheckMessage] | None]
 
 
 class CheckRunner:
-    """Runs every check at once, and no more often than its results are outdated."""
+    """Runs all checks concurrently, and caches their results for `HEALTH_CHECK_CACHE` seconds."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.lock = Lock()
         self.running: dict[str, Thread] = {}
         self.results: ChecksResults | None = None
-        self.outdated = 0.0
+        self.expires_at = 0.0
 
     def run(self) -> ChecksResults:
-        """Return the results, after at most `HEALTH_CHECK_TIMEOUT` seconds."""
+        """Return cached results, or run the checks for at most `HEALTH_CHECK_TIMEOUT` seconds."""
         with self.lock:
-            if self.results is None or time.monotonic() >= self.outdated:
-                found = self.run_all(self.app.config["HEALTH_CHECK_TIMEOUT"])
-                self.results = summarise((name, partial(list, found[name])) for name in found)
-                self.outdated = time.monotonic() + self.app.config["HEALTH_CHECK_CACHE"]
+            if self.results is None or time.monotonic() >= self.expires_at:
+                messages = self.run_all(self.app.config["HEALTH_CHECK_TIMEOUT"])
+                self.results = summarize_checks(
+                    (name, partial(list, messages[name])) for name in messages
+                )
+                self.expires_at = time.monotonic() + self.app.config["HEALTH_CHECK_CACHE"]
             return self.results
 
     def run_all(self, timeout: float) -> dict[str, list[CheckMessage]]:
-        found = {
-            name: [Error(f"No answer within {timeout:g} s.", id=f"{name}.timeout")]
+        """Return the messages of each check, with an error for each one that times out."""
+        messages = {
+            name: [Error(f"Timed out after {timeout:g} s.", id=f"{name}.timeout")]
             for name in get_checks()
         }
         outcomes: SimpleQueue[tuple[str, list[CheckMessage]]] = SimpleQueue()
         started = 0
         for name, check in get_checks().items():
             if name in self.running and self.running[name].is_alive():
-                continue  # it still hangs from the last time: neither pile up threads nor wait again
+                continue  # still hanging since an earlier run: start no second thread
             started += 1
             arguments = (self.run_one, name, check, outcomes)
-            # A daemon: a check that hangs must not keep the worker from stopping.
+            # A daemon thread, so that a hanging check does not keep the worker from exiting.
             self.running[name] = Thread(target=copy_context().run, args=arguments, daemon=True)
             self.running[name].start()
         deadline = time.monotonic() + timeout
         try:
             for _ in range(started):
-                name, messages = outcomes.get(timeout=max(0, deadline - time.monotonic()))
-                found[name] = messages
+                name, outcome = outcomes.get(timeout=max(0, deadline - time.monotonic()))
+                messages[name] = outcome
         except Empty:
             pass
-        return found
+        return messages
 
     def run_one(
         self, name: str, check: Check, outcomes: "SimpleQueue[tuple[str, list[CheckMessage]]]"
@@ -76,7 +79,7 @@ class CheckRunner:
             with self.app.app_context():
                 outcomes.put((name, check() or []))
         except Exception as error:
-            self.app.logger.warning("health check %s failed", name, exc_info=error)
+            self.app.logger.warning("The health check %s failed.", name, exc_info=error)
             outcomes.put((name, [Error(type(error).__name__, id=f"{name}.failed")]))
 
 
@@ -84,24 +87,24 @@ runner = AppState[CheckRunner]("checks")
 
 
 def init_checks(app: Flask) -> None:
-    """Prepare to run the checks in the application."""
+    """Create the application's check runner."""
     runner.set(app, CheckRunner(app))
 
 
 def run_checks() -> ChecksResults:
-    """Run the checks in the current application."""
+    """Return the results of the current application's checks."""
     return runner.get().run()
 
 
-# Anonymous shared memory: set once in the master, seen by every process that it has forked.
-_flag = mmap(-1, 1)
+# Shared memory: set in the master, read in the workers that it has forked.
+_shutdown_flag = mmap(-1, 1)
 
 
 def begin_shutdown() -> None:
-    """Fail readiness from now on, in every worker."""
-    _flag[0] = 1
+    """Make readiness fail in every worker from now on."""
+    _shutdown_flag[0] = 1
 
 
 def is_shutting_down() -> bool:
-    """Return whether the service was told to stop: it still serves, but wants no new traffic."""
-    return _flag[0] != 0
+    """Return whether the service is draining: it still serves, but readiness fails."""
+    return _shutdown_flag[0] != 0

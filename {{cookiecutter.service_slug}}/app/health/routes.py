@@ -1,7 +1,8 @@
-"""The probes of Kubernetes and load balancers, and Dockerflow's three paths, on the same checks.
+"""Probe endpoints for Kubernetes and load balancers, and Dockerflow's endpoints.
 
-Dockerflow's Flask extension would add five hooks to every request, trust any X-Request-ID, and serve
-/__error__, which fails on demand. See https://python-dockerflow.readthedocs.io/.
+Dockerflow's Flask extension is not used: it adds five hooks to every request, trusts any
+X-Request-ID, and serves /__error__, which always fails.
+See https://python-dockerflow.readthedocs.io/.
 """
 
 from blinker import Namespace
@@ -21,13 +22,13 @@ health = Blueprint("health", __name__, url_prefix="/health")
 
 @health.get("/live")
 def live() -> ResponseReturnValue:
-    """The process answers. Touches nothing: a restart would not mend a dependency."""
+    """Return 200. Checks no dependency, because a restart would not repair it."""
     return {"status": "alive"}
 
 
 @health.get("/ready")
 def ready() -> ResponseReturnValue:
-    """Every dependency answers and the process goes on: send traffic here."""
+    """Return 200 if every check passes; 503 otherwise, and while the service shuts down."""
     if is_shutting_down():
         return {"status": "unhealthy", "checks": {"service": "shutting down"}}, 503
     results = run_checks()
@@ -38,7 +39,7 @@ def ready() -> ResponseReturnValue:
 
 @health.get("/startup")
 def startup() -> ResponseReturnValue:
-    """The application is initialised; before that, nothing listens."""
+    """Return 200: gunicorn listens only once the application is created."""
     return {"status": "started"}
 
 
@@ -47,13 +48,13 @@ dockerflow = Blueprint("dockerflow", __name__)
 
 @dockerflow.get("/__version__")
 def version() -> ResponseReturnValue:
-    """What runs, from version.json."""
+    """Return the contents of version.json."""
     return read_version()
 
 
 @dockerflow.get("/__heartbeat__")
 def heartbeat() -> ResponseReturnValue:
-    """Every check in detail; sends `heartbeat_passed` or `heartbeat_failed` with the worst level."""
+    """Return every check in detail, and send `heartbeat_passed` or `heartbeat_failed`."""
     results = run_checks()
     passed = results.level < ERROR
     sender = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -67,5 +68,5 @@ def heartbeat() -> ResponseReturnValue:
 
 @dockerflow.get("/__lbheartbeat__")
 def lbheartbeat() -> ResponseReturnValue:
-    """Answer load balancers: 200, and 503 once the service shuts down."""
+    """Return 200, or 503 while the service shuts down."""
     return "", 503 if is_shutting_down() else 200

@@ -1,4 +1,4 @@
-"""One record of each request, and its views: logs, metrics, objectives."""
+"""Request records, logs, metrics and service level objectives."""
 
 from flask import Flask
 
@@ -15,7 +15,7 @@ from app.observability.tracing_database import trace_statements
 
 
 def init_observability(app: Flask) -> None:
-    """Record each request, and log and measure it by its record."""
+    """Record, log and measure the application's requests."""
     init_records(app)
     init_access_log(app)
     init_metrics(app)

@@ -1,8 +1,8 @@
-"""Logs: one JSON object a line in production, readable lines in development.
+"""Logging: one JSON object per line in production, plain text in development.
 
-Every line, of this code or of any library, carries the ids of the request that it belongs to. The
-JSON is a mozlog envelope (https://wiki.mozilla.org/Firefox/Services/Logging); a request's own line
-is Dockerflow's request.summary (https://python-dockerflow.readthedocs.io/).
+Every line, including those of libraries, has the ids of the current request. The JSON is a mozlog
+envelope (https://wiki.mozilla.org/Firefox/Services/Logging); each request is logged as Dockerflow's
+request.summary (https://python-dockerflow.readthedocs.io/).
 """
 
 import contextlib
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 summary = logging.getLogger("request.summary")
 
-# They name each request that they make, with its URL.
-TALKATIVE = ("httpx", "httpcore")
+# They log the URL of each request that they send.
+NOISY_LOGGERS = ("httpx", "httpcore")
 
 REDACTED = "[redacted]"
 is_secret = re.compile(
@@ -48,29 +48,29 @@ SECRETS = re.compile(
 
 
 def redact(text: str) -> str:
-    """Return `text` without the passwords, keys and tokens that can be told in it."""
+    """Return `text` with recognized passwords, keys and tokens replaced."""
     return SECRETS.sub(lambda match: f"{match[match.lastgroup or 0]}{REDACTED}", text)
 
 
 class JsonFormatter(MozlogFormatter):
-    """One mozlog object a line."""
+    """Formatter that writes one mozlog object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.convert_record(record)
-        context = get_record()
-        fields = {"rid": context.request_id, **context.ids}
-        fields |= {**context.fields, **line["Fields"]}
-        # The library leaves out a message that looks like JSON, and what caused an exception.
+        request = get_record()
+        fields = {"rid": request.request_id, **request.ids}
+        fields |= {**request.fields, **line["Fields"]}
+        # Dockerflow omits a message that looks like JSON, and the cause of an exception.
         fields["msg"] = record.getMessage()
-        if record.name == summary.name:  # as `summarise` has it
+        if record.name == summary.name:  # as in `format_request`
             del fields["msg"]
         if record.exc_info:
             fields["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        shown = {name: show(name, value) for name, value in fields.items()}
-        return encode({**line, "Fields": shown}).decode().rstrip()
+        redacted = {name: redact_field(name, value) for name, value in fields.items()}
+        return encode({**line, "Fields": redacted}).decode().rstrip()
 
-    def summarise(self, context: RequestRecord) -> bytes:
-        """Return the line of a request, made of its record alone."""
+    def format_request(self, request: RequestRecord) -> bytes:
+        """Return the summary line of a request, without creating a `LogRecord`."""
         return encode(
             {
                 "Timestamp": time.time_ns(),
@@ -78,73 +78,73 @@ class JsonFormatter(MozlogFormatter):
                 "Logger": self.logger_name,
                 "Hostname": self.hostname,
                 "EnvVersion": self.LOGGING_FORMAT_VERSION,
-                "Severity": self.SYSLOG_LEVEL_MAP[summary_level(context)],
+                "Severity": self.SYSLOG_LEVEL_MAP[summary_level(request)],
                 "Pid": os.getpid(),
-                "Fields": summary_fields(context),
+                "Fields": summary_fields(request),
             }
         )
 
 
-def summary_level(context: RequestRecord) -> int:
-    return logging.ERROR if context.status >= 500 else logging.INFO
+def summary_level(request: RequestRecord) -> int:
+    return logging.ERROR if request.status >= 500 else logging.INFO
 
 
-def summary_fields(context: RequestRecord) -> dict[str, Any]:
-    """Return what is logged of a request."""
-    header = context.environ.get
+def summary_fields(request: RequestRecord) -> dict[str, Any]:
+    """Return the fields of a request's summary."""
+    header = request.environ.get
     fields = {
-        "errno": context.status if context.status >= 500 else 0,
+        "errno": request.status if request.status >= 500 else 0,
         "agent": header("HTTP_USER_AGENT", ""),
         "lang": header("HTTP_ACCEPT_LANGUAGE", ""),
-        "method": context.method,
-        "path": context.path,
-        "t": int(context.duration * 1000),
-        "rid": context.request_id,
-        "route": context.route,
-        "status": context.status,
-        "bytes": context.size,
-        **context.ids,
+        "method": request.method,
+        "path": request.path,
+        "t": int(request.duration * 1000),
+        "rid": request.request_id,
+        "route": request.route,
+        "status": request.status,
+        "bytes": request.size,
+        **request.ids,
     }
-    for name, value in context.fields.items():
-        fields[name] = show(name, value)
+    for name, value in request.fields.items():
+        fields[name] = redact_field(name, value)
     return fields
 
 
-def summary_record(context: RequestRecord) -> logging.LogRecord:
-    """Return a request's line as a log record, with its fields as attributes, as `extra` sets them."""
-    arguments = (context.method, quote(context.path), context.status)
+def summary_record(request: RequestRecord) -> logging.LogRecord:
+    """Return a request's summary as a `LogRecord`, with its fields as attributes like `extra`."""
+    arguments = (request.method, quote(request.path), request.status)
     record = summary.makeRecord(
-        summary.name, summary_level(context), "", 0, "%s %s %d", arguments, None
+        summary.name, summary_level(request), "", 0, "%s %s %d", arguments, None
     )
-    for name, value in summary_fields(context).items():
+    for name, value in summary_fields(request).items():
         vars(record).setdefault(name, value)
     return record
 
 
-def show(name: str, value: Any) -> Any:
-    """Return what a line may show of the field called `name`."""
+def redact_field(name: str, value: Any) -> Any:
+    """Return the value of a field with its secrets replaced."""
     if is_secret(name):
         return REDACTED
     return redact(value) if isinstance(value, str) else value
 
 
 def encode(line: dict[str, Any]) -> bytes:
-    """Return `line` as JSON, and its end; what has no form in JSON is shown as Python does."""
+    """Serialize `line` as JSON with a line feed; values of unsupported types by their `repr`."""
     try:
-        return orjson.dumps(line, show_object, orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # an integer beyond 64 bits, or text that UTF-8 cannot hold
+        return orjson.dumps(line, safe_repr, orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # orjson rejects integers beyond 64 bits and lone surrogates
         with contextlib.suppress(TypeError, ValueError, RecursionError):
-            return f"{json.dumps(line, default=show_object)}\n".encode()
-    # A key that is no text, or a container that is in itself.
+            return f"{json.dumps(line, default=safe_repr)}\n".encode()
+    # json rejects some keys, and containers that contain themselves.
     fields = {
-        name: value if isinstance(value, str | int) else show_object(value)
+        name: value if isinstance(value, str | int) else safe_repr(value)
         for name, value in line["Fields"].items()
     }
     return f"{json.dumps({**line, 'Fields': fields})}\n".encode()
 
 
-def show_object(value: Any) -> str:
-    """Return the `repr` of an object, or its type where that raises."""
+def safe_repr(value: Any) -> str:
+    """Return the `repr` of an object, or its type if `repr` raises."""
     try:
         return repr(value)
     except Exception:
@@ -152,32 +152,32 @@ def show_object(value: Any) -> str:
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Lines for people: when, how bad, whose, what; in colour on a terminal."""
+    """Formatter that writes plain text, with colors on a terminal."""
 
-    COLOURS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
+    COLORS = {logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "31"}
 
-    def __init__(self, *, colours: bool) -> None:
+    def __init__(self, *, colors: bool) -> None:
         super().__init__("%(asctime)s %(levelname)-8s %(name)s: %(message)s", "%H:%M:%S")
-        self.colours = colours
+        self.colors = colors
 
     def format(self, record: logging.LogRecord) -> str:
-        return self.paint(redact(super().format(record)), self.COLOURS.get(record.levelno))
+        return self.paint(redact(super().format(record)), self.COLORS.get(record.levelno))
 
-    def summarise(self, context: RequestRecord) -> bytes:
-        """Return the line of a request."""
+    def format_request(self, request: RequestRecord) -> bytes:
+        """Return the summary line of a request."""
         now = time.strftime("%H:%M:%S")
-        said = f"{context.method} {quote(context.path)} {context.status}"
-        line = f"{now} INFO     {said} {context.duration * 1000:.1f} ms {context.request_id}"
-        return f"{self.paint(line, '31' if context.status >= 500 else '36')}\n".encode()
+        response = f"{request.method} {quote(request.path)} {request.status}"
+        line = f"{now} INFO     {response} {request.duration * 1000:.1f} ms {request.request_id}"
+        return f"{self.paint(line, '31' if request.status >= 500 else '36')}\n".encode()
 
-    def paint(self, line: str, colour: str | None) -> str:
-        return f"\033[{colour}m{line}\033[0m" if colour and self.colours else line
+    def paint(self, line: str, color: str | None) -> str:
+        return f"\033[{color}m{line}\033[0m" if color and self.colors else line
 
 
 class LineHandler(logging.Handler):
-    """Writes lines to a file descriptor, each whole, for processes that share it.
+    """Handler that writes whole lines to a file descriptor, which processes can share.
 
-    Where one cannot be written (a full disk, a reader that is gone) it is lost and counted.
+    A line that cannot be written (a full disk, a closed pipe) is lost and counted.
     """
 
     def __init__(self, descriptor: int, formatter: JsonFormatter | ConsoleFormatter) -> None:
@@ -187,14 +187,14 @@ class LineHandler(logging.Handler):
 
     def setFormatter(self, formatter: logging.Formatter | None) -> None:
         super().setFormatter(formatter)
-        # Makes a request's line without a record; None for a formatter that is not of this module.
-        self.summarise: Callable[[RequestRecord], bytes] | None
-        self.summarise = getattr(formatter, "summarise", None)
+        # Formats a request without a `LogRecord`; None if the formatter is not from this module.
+        self.format_request: Callable[[RequestRecord], bytes] | None
+        self.format_request = getattr(formatter, "format_request", None)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
-        except Exception:  # a message that does not fit its arguments
+        except Exception:  # such as a message that does not match its arguments
             LOG_LINES_LOST.inc()
             self.handleError(record)
 
@@ -210,57 +210,57 @@ _output: LineHandler | None = None
 
 
 def init_logging(config: "Config", descriptor: int) -> None:
-    """Write all that is logged to `descriptor`, beside the handlers that there are already.
+    """Write all logs to `descriptor`, in addition to existing handlers.
 
-    The first call decides: gunicorn's, or that of wsgi.py without it.
+    Later calls do nothing: gunicorn.conf.py calls it first, or wsgi.py without gunicorn.
     """
     global _output
     root = logging.getLogger()
     if _output in root.handlers:
         return
     for handler in root.handlers[:]:
-        # Left by a module that logged while it was imported: it would tell each line twice.
+        # Added by a module that logged during import: it would write each line again.
         if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
             root.removeHandler(handler)
     formatter: JsonFormatter | ConsoleFormatter = (
         JsonFormatter(logger_name=SERVICE_NAME)
         if config.LOG_FORMAT == "json"
-        else ConsoleFormatter(colours=os.isatty(descriptor) and "NO_COLOR" not in os.environ)
+        else ConsoleFormatter(colors=os.isatty(descriptor) and "NO_COLOR" not in os.environ)
     )
     _output = LineHandler(descriptor, formatter)
     root.addHandler(_output)
     root.setLevel(config.LOG_LEVEL)
     if root.level > logging.DEBUG:
-        for name in TALKATIVE:
+        for name in NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     threading.excepthook = log_thread_exception
 
 
 def log_thread_exception(args: threading.ExceptHookArgs) -> None:
-    """Log what ended a thread."""
+    """Log the exception that ended a thread."""
     exc_info = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
-    logging.getLogger("threading").error("a thread died", exc_info=exc_info)
+    logging.getLogger("threading").error("Unhandled exception in a thread.", exc_info=exc_info)
 
 
 def init_access_log(app: Flask) -> None:
-    """Log each request of the application, once it is answered."""
+    """Log each request of the application when its response is sent."""
     on_close(app, log_request)
 
 
-def log_request(context: RequestRecord) -> None:
-    """Log a request as `request.summary`."""
-    if not context.is_recorded or not summary.isEnabledFor(summary_level(context)):
+def log_request(request: RequestRecord) -> None:
+    """Log a request as `request.summary`, unless it is a probe or a scrape."""
+    if not request.is_recorded or not summary.isEnabledFor(summary_level(request)):
         return
-    if _output and _output.summarise and is_sole_handler(_output):
-        # A record that nobody else wants would cost more than the line itself.
-        _output.write(_output.summarise(context))
+    if _output and _output.format_request and is_sole_handler(_output):
+        # A `LogRecord`, which no other handler needs, would cost more than the line.
+        _output.write(_output.format_request(request))
     else:
-        summary.handle(summary_record(context))
+        summary.handle(summary_record(request))
 
 
 def is_sole_handler(handler: LineHandler) -> bool:
-    """Return whether a summary meets `handler` alone, and no filter or level of a handler."""
+    """Return whether `handler` is the only one of summaries, without filters or a level."""
     if summary.filters or handler.filters or handler.level:
         return False
     handlers = []

@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: declare one anywhere with prometheus_client, and it is served.
+"""Metrics for Prometheus: every metric declared with prometheus_client is served.
 
-Under gunicorn each worker writes to files of its slot, which the worker that replaces it takes over.
-So whichever worker is asked answers for all, no count is lost with a worker, and the files stay few.
+Under gunicorn each worker writes to the files of its slot, which its replacement reuses. Any worker
+serves the metrics of all, a worker that dies loses no counts, and the number of files stays small.
 """
 
 import gc
@@ -33,14 +33,14 @@ _slot = 0
 
 
 def get_slot() -> int:
-    """Return the number of this worker's files; 0 is the process that started the workers."""
+    """Return the slot of this worker; 0 in the gunicorn master."""
     return _slot
 
 
 if FOLDER:
     values.ValueClass = values.MultiProcessValue(get_slot)
 
-# Named, labelled and bounded by the semantic conventions for HTTP metrics.
+# Name, labels and buckets are those of the semantic conventions for HTTP metrics.
 LABELS = ("http_route", "http_request_method", "http_response_status_code")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 REQUEST_DURATION = Histogram(
@@ -50,16 +50,19 @@ ACTIVE_REQUESTS = Gauge(
     "http_server_active_requests", "Requests in flight.", multiprocess_mode="livesum"
 )
 BUILD_INFO = Gauge(
-    "service_build_info", "What runs.", ["version", "commit", "python"], multiprocess_mode="max"
+    "service_build_info",
+    "Version of the running service.",
+    ["version", "commit", "python"],
+    multiprocess_mode="max",
 )
 LOG_LINES_LOST = Counter("log_lines_lost_total", "Log lines that could not be written.")
 HOOK_FAILURES = Counter("request_hook_failures_total", "Request hooks that raised.", ["hook"])
 
-# Of all workers together, and named as prometheus_client names them for a single process.
+# Totals of all workers, under the names that prometheus_client uses for one process.
 REGISTRY.unregister(PROCESS_COLLECTOR)
 REGISTRY.unregister(GC_COLLECTOR)
-WORKERS = Gauge("service_workers", "Processes that serve.", multiprocess_mode="livesum")
-PROCESS_CPU = Counter("process_cpu_seconds_total", "CPU time, user and system.")
+WORKERS = Gauge("service_workers", "Worker processes.", multiprocess_mode="livesum")
+PROCESS_CPU = Counter("process_cpu_seconds_total", "User and system CPU time.")
 PROCESS_MEMORY = Gauge(
     "process_resident_memory_bytes", "Resident memory.", multiprocess_mode="livesum"
 )
@@ -68,7 +71,7 @@ GC_COLLECTIONS = Counter("python_gc_collections_total", "Garbage collections.", 
 
 
 def init_metrics(app: Flask) -> None:
-    """Measure each request of the application: how many, how they ended, how long they took."""
+    """Count and time the application's requests, and serve the metrics."""
     built = read_version()
     BUILD_INFO.labels(built["version"], built["commit"], platform.python_version()).set(1)
     on_open(app, _active.add)
@@ -80,37 +83,37 @@ def init_metrics(app: Flask) -> None:
         exclude_from_log(app, "/metrics")
 
 
-# The requests in flight, and the histograms of those that were: a set and a dict change in one step.
+# Requests in flight, and histograms by labels. No lock: each operation on them is atomic.
 _active: set[RequestRecord] = set()
 _durations: dict[tuple[str, str, int], Histogram] = {}
 
 
-def observe_request(context: RequestRecord) -> None:
-    """Count a request that was answered."""
-    _active.discard(context)
-    labels = (context.route, context.method, context.status)
+def observe_request(record: RequestRecord) -> None:
+    """Observe the duration of a finished request."""
+    _active.discard(record)
+    labels = (record.route, record.method, record.status)
     duration = _durations.get(labels)
     if duration is None:
         duration = _durations[labels] = REQUEST_DURATION.labels(*labels)
-    duration.observe(context.duration)
+    duration.observe(record.duration)
 
 
-# Called before each scrape to measure more of this process. The process has one list, however many
-# applications it creates: add to it on import.
+# Called before each scrape to update other metrics of this process. All applications of the process
+# share the list: append to it on import.
 samplers: list[Callable[[], None]] = []
 
 _sampling = threading.Lock()
 _totals: dict[Counter, float] = {}
 
 
-def sample() -> None:
-    """Measure this process."""
+def sample_process() -> None:
+    """Update the metrics of this process."""
     with _sampling:
-        found = {metric.name: metric.samples[0].value for metric in PROCESS_COLLECTOR.collect()}
-        if found:  # there is a /proc
-            inc_to(PROCESS_CPU, found["process_cpu_seconds"])
-            PROCESS_MEMORY.set(found["process_resident_memory_bytes"])
-            PROCESS_FDS.set(found["process_open_fds"])
+        measured = {metric.name: metric.samples[0].value for metric in PROCESS_COLLECTOR.collect()}
+        if measured:  # empty without /proc
+            inc_to(PROCESS_CPU, measured["process_cpu_seconds"])
+            PROCESS_MEMORY.set(measured["process_resident_memory_bytes"])
+            PROCESS_FDS.set(measured["process_open_fds"])
         for generation, stats in enumerate(gc.get_stats()):
             inc_to(GC_COLLECTIONS.labels(generation), stats["collections"])
         WORKERS.set(1)
@@ -118,7 +121,7 @@ def sample() -> None:
         for sampler in samplers:
             try:
                 sampler()
-            except Exception:  # the other metrics are measured all the same
+            except Exception:  # the other samplers still run
                 logger.exception("The metrics sampler %s failed.", sampler.__qualname__)
 
 
@@ -129,35 +132,35 @@ def inc_to(counter: Counter, total: float) -> None:
 
 
 def start_worker(slot: int, interval: float = 1.0) -> None:
-    """Write to the files of `slot` from here on, and measure this process every `interval` seconds."""
+    """Use the files of `slot`, and sample this process every `interval` seconds."""
     global _slot
     _slot = slot
-    for generation, stats in enumerate(gc.get_stats()):  # what was collected before the fork
+    for generation, stats in enumerate(gc.get_stats()):  # exclude collections before the fork
         _totals[GC_COLLECTIONS.labels(generation)] = stats["collections"]
     threading.Thread(target=sample_forever, args=(interval,), daemon=True).start()
 
 
 def end_worker(slot: int) -> None:
-    """Forget what only a living worker has; called in the process that started it."""
+    """Remove the gauges of a dead worker; called in the gunicorn master."""
     mark_process_dead(slot, FOLDER)
 
 
 def sample_forever(interval: float) -> None:
     waiting = threading.Event()
     while True:
-        sample()
+        sample_process()
         waiting.wait(interval)
 
 
 def expose(accept: str) -> tuple[bytes, str]:
-    """Return every metric of every worker, and its content type: OpenMetrics where accepted."""
-    sample()
+    """Return the metrics of all workers and their content type: OpenMetrics if accepted."""
+    sample_process()
     encoder, content_type = choose_encoder(accept)
     collector = MultiProcessCollector(None, FOLDER) if FOLDER else REGISTRY
     return encoder(collector), content_type
 
 
 def serve_metrics() -> Response:
-    """Return every metric, for Prometheus."""
+    """Return the metrics of all workers."""
     body, content_type = expose(request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)

@@ -1,7 +1,7 @@
-"""Metrics on a port of their own, which the public does not reach.
+"""HTTP server for metrics on METRICS_PORT, which need not be public.
 
-Every worker listens on the one socket, in a thread: so long as one worker lives, metrics are served,
-however busy the workers are with requests.
+A thread of each worker serves the same socket, so metrics stay available while any worker lives,
+even if all are busy with requests.
 """
 
 import socket
@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from app.observability.metrics import expose
 
-# Seconds that a client may take over its request.
+# Seconds that a client may take to send its request.
 TIMEOUT = 5
 
 
 class MetricsHandler(BaseHTTPRequestHandler):
-    """GET /metrics, and nothing else."""
+    """Handler of GET /metrics; any other path is a 404."""
 
     timeout = TIMEOUT
     server_version = "metrics"
@@ -34,23 +34,23 @@ class MetricsHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """Log nothing: Prometheus asks every few seconds."""
+        """Log nothing: Prometheus scrapes every few seconds."""
 
 
 @cache
 def open_socket(host: str, port: int) -> socket.socket:
-    """Listen on a port, once, for the workers to inherit; raises `OSError` where it is taken."""
+    """Return the socket that workers inherit. Raises `OSError` if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # `::` is every address, of IPv4 too, as it is for gunicorn.
+    # `::` also accepts IPv4, as gunicorn does.
     both = host == "::" and socket.has_dualstack_ipv6()
     listener = socket.create_server((host, port), family=family, dualstack_ipv6=both)
-    # The workers all wait for the same connection, and one gets it.
+    # A connection wakes up every worker; those that do not get it must not block.
     listener.setblocking(False)
     return listener
 
 
 def start_serving(listener: socket.socket) -> None:
-    """Serve metrics on `listener` from a thread of this process."""
+    """Serve metrics on `listener` in a thread of this process."""
     address = listener.getsockname()[:2]
     server = ThreadingHTTPServer(address, MetricsHandler, bind_and_activate=False)
     server.socket.close()

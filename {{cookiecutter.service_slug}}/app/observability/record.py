@@ -1,6 +1,6 @@
-"""The record of the request being served: opened and closed here, and read wherever it is served.
+"""Record of the current request, open from its arrival until its response is sent.
 
-Request hooks log and measure each request by it; other code reads it from `current_context`.
+Request hooks log and measure each request by its record; other code reads `current_context`.
 """
 
 import logging
@@ -20,27 +20,27 @@ from app.flask_app import PROBE_PATHS, AppState
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Anything else could forge a log line or a header.
+# Other characters could forge log lines or headers.
 is_acceptable_id = re.compile(r"[A-Za-z0-9._=+/-]{1,128}").fullmatch
 
-# Of RFC 9110 and RFC 5789; whatever else a client makes up is one and the same.
+# Methods of RFC 9110 and RFC 5789; every other one is recorded as _OTHER.
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 
 logger = logging.getLogger(__name__)
 
 
 class RequestRecord:
-    """What is known of a request; outside of one, of the command or thread that runs.
+    """Data of one request; outside a request, of the running command or thread.
 
-    `request_id` names this request, and `correlation_id` all requests that a client's one led to;
-    `ids` are what leads from one place where it is mentioned to all the others. `fields` are the
-    service's own: what is put there is in each log line from then on. `headers` are its response's.
+    `request_id` identifies this request, `correlation_id` all requests that serve the same client
+    request. `ids` are added to log lines and error responses, `fields` to all later log lines of
+    the request, and `headers` to its response.
     """
 
-    # False for a probe, and for a scrape of the metrics.
+    # False for probes and scrapes of the metrics.
     is_recorded = True
 
-    # Known once it is answered: the route's template ("" where none matched), bytes, seconds.
+    # Set once it is answered: the matched URL rule ("" if none), bytes, seconds.
     route = ""
     endpoint = ""
     status = 0
@@ -68,20 +68,20 @@ class RequestRecord:
 # A hook called with a request's record.
 RequestHook: TypeAlias = Callable[[RequestRecord], None]
 
-_context: ContextVar[RequestRecord | None] = ContextVar("request_context", default=None)
-# A forked worker's own lines carry an id of its own, not that of the process it comes from.
+_current: ContextVar[RequestRecord | None] = ContextVar("request_record", default=None)
+# Outside requests, a forked worker logs under its own id, not under the master's.
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=lambda: _context.set(None))
+    os.register_at_fork(after_in_child=lambda: _current.set(None))
 
 
 def get_record() -> RequestRecord:
-    """Return the request's context; outside of a request, one for whatever runs instead."""
-    context = _context.get()
-    if context is None:
-        made = new_id()
-        context = RequestRecord(made, made, {})
-        _context.set(context)
-    return context
+    """Return the record of the request; outside a request, of the running command or thread."""
+    record = _current.get()
+    if record is None:
+        request_id = new_id()
+        record = RequestRecord(request_id, request_id, {})
+        _current.set(record)
+    return record
 
 
 current_context: RequestRecord = LocalProxy(get_record)  # type: ignore[assignment]
@@ -92,15 +92,15 @@ def new_id() -> str:
 
 
 class RequestRecorder:
-    """Opens a `RequestRecord` for each request, and closes it when the response is sent.
+    """WSGI middleware that opens a `RequestRecord` per request and closes it with the response.
 
-    A client's own X-Request-ID and X-Correlation-ID are kept when they are sane, so that one id
-    follows a call through the fleet.
+    The client's X-Request-ID and X-Correlation-ID are kept if valid, so that one id follows a
+    request through several services.
     """
 
     def __init__(self, wsgi_app: "WSGIApplication") -> None:
         self.wsgi_app = wsgi_app
-        # Of every response that has none of the name.
+        # Defaults, for responses that do not set them.
         self.headers: dict[str, str] = {}
         self.openers: list[RequestHook] = []
         self.closers: list[RequestHook] = []
@@ -117,56 +117,56 @@ class RequestRecorder:
         if correlation_id is None or not is_acceptable_id(correlation_id):
             correlation_id = None
 
-        context = RequestRecord(request_id, correlation_id or request_id, environ)
-        context.headers.append(("X-Request-ID", request_id))
+        record = RequestRecord(request_id, correlation_id or request_id, environ)
+        record.headers.append(("X-Request-ID", request_id))
         if correlation_id:
-            context.headers.append(("X-Correlation-ID", correlation_id))
-        if environ.get("PATH_INFO") in self.unrecorded and context.method in ("GET", "HEAD"):
-            context.is_recorded = False
-        _context.set(context)
+            record.headers.append(("X-Correlation-ID", correlation_id))
+        if environ.get("PATH_INFO") in self.unrecorded and record.method in ("GET", "HEAD"):
+            record.is_recorded = False
+        _current.set(record)
 
         def start_recorded(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            context.status = int(status[:3])
-            # The request as Flask has routed it; it forgets it before the response is sent.
+            record.status = int(status[:3])
+            # Read now: Flask removes its request before the response is sent.
             request = environ.get("werkzeug.request")
             if request is not None and request.url_rule is not None:
-                context.route = request.url_rule.rule
-                context.endpoint = request.url_rule.endpoint
+                record.route = request.url_rule.rule
+                record.endpoint = request.url_rule.endpoint
             add_missing(headers, self.headers)
-            headers += context.headers
+            headers += record.headers
             return start_response(status, headers, *exc_info)
 
         try:
-            self.run(self.openers, context)
+            self.run_hooks(self.openers, record)
             body = self.wsgi_app(environ, start_recorded)
         except BaseException:
-            context.status = 500
-            self.close(context)
+            record.status = 500
+            self.close(record)
             raise
-        return RecordedBody(body, context, self)
+        return RecordedBody(body, record, self)
 
-    def run(self, hooks: list[RequestHook], context: RequestRecord) -> None:
-        """Call each of `hooks`; one that raises costs neither the request nor the other hooks."""
+    def run_hooks(self, hooks: list[RequestHook], record: RequestRecord) -> None:
+        """Call each hook; one that raises fails neither the request nor the other hooks."""
         for hook in hooks:
             try:
-                hook(context)
+                hook(record)
             except Exception:
                 name = getattr(hook, "__qualname__", repr(hook))
                 if self.on_failure:
                     self.on_failure(name)
                 logger.exception("The request hook %s failed.", name)
 
-    def close(self, context: RequestRecord) -> None:
-        """Complete the record, and call the hooks with it."""
-        context.duration = perf_counter() - context.started
+    def close(self, record: RequestRecord) -> None:
+        """Complete the record, and call the hooks of `on_close`."""
+        record.duration = perf_counter() - record.started
         try:
-            self.run(self.closers, context)
+            self.run_hooks(self.closers, record)
         finally:
-            _context.set(None)
+            _current.set(None)
 
 
 def add_missing(headers: list[tuple[str, str]], defaults: dict[str, str]) -> None:
-    """Add each of `defaults` that `headers` has no header of."""
+    """Add each header of `defaults` that `headers` does not have."""
     for name, _ in headers:
         if name in defaults:
             defaults = {other: defaults[other] for other in defaults if other != name}
@@ -174,18 +174,18 @@ def add_missing(headers: list[tuple[str, str]], defaults: dict[str, str]) -> Non
 
 
 class RecordedBody:
-    """A response's body, which closes the record when the server has sent it."""
+    """Response body that closes the record when the server has sent it."""
 
     def __init__(
-        self, body: Iterable[bytes], context: RequestRecord, middleware: RequestRecorder
+        self, body: Iterable[bytes], record: RequestRecord, middleware: RequestRecorder
     ) -> None:
         self.body = body
-        self.context = context
+        self.record = record
         self.middleware = middleware
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self.body:
-            self.context.size += len(chunk)
+            self.record.size += len(chunk)
             yield chunk
 
     def close(self) -> None:
@@ -193,14 +193,14 @@ class RecordedBody:
             if hasattr(self.body, "close"):
                 self.body.close()
         finally:
-            self.middleware.close(self.context)
+            self.middleware.close(self.record)
 
 
 recorder = AppState[RequestRecorder]("request_recorder")
 
 
 def init_records(app: Flask) -> None:
-    """Open a record with each request, and close it when the response is sent."""
+    """Record the requests of the application."""
     middleware = RequestRecorder(app.wsgi_app)
     recorder.set(app, middleware)
     app.wsgi_app = middleware  # type: ignore[method-assign]
@@ -222,7 +222,7 @@ def on_failure(app: Flask, callback: Callable[[str], None]) -> None:
 
 
 def exclude_from_log(app: Flask, path: str) -> None:
-    """Measure the GET requests for `path`, but neither log nor limit them."""
+    """Exempt GET requests for `path` from the request log and the rate limit."""
     recorder.get(app).unrecorded.add(path)
 
 

@@ -1,7 +1,7 @@
-"""Service level objectives: declared in one line, counted here, alerted on by deploy/prometheus.
+"""Service level objectives (SLOs), on which the rules in deploy/prometheus alert.
 
-An objective is a share of events that must be good, such as 0.999; what is left is the error
-budget. See https://sre.google/workbook/alerting-on-slos/.
+An objective is the share of events that must be good, such as 0.999; the rest is the error budget.
+See https://sre.google/workbook/alerting-on-slos/.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,14 @@ from app.observability.record import RequestRecord, on_close
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-EVENTS = Counter("slo_events_total", "What counts for an objective.", ["slo", "sli", "outcome"])
+EVENTS = Counter(
+    "slo_events_total", "Events that count toward an objective.", ["slo", "sli", "outcome"]
+)
 OBJECTIVE = Gauge(
-    "slo_objective_ratio", "Share that must be good.", ["slo", "sli"], multiprocess_mode="max"
+    "slo_objective_ratio",
+    "Share of events that must be good.",
+    ["slo", "sli"],
+    multiprocess_mode="max",
 )
 
 _declared: dict[str, "Slo"] = {}
@@ -26,17 +31,17 @@ OUTCOMES = ((True, "good"), (False, "bad"))
 
 
 class Slo:
-    """An objective for what a route, or any other piece of work, achieves.
+    """Service level objective of a view or of any other work.
 
-    Over a route it judges each request: available unless it is answered with a 5xx, and, where
-    `latency` says how many seconds it may take, fast enough when it is available.
+    A request to the view is good unless its response is a 5xx. With `latency`, the good requests
+    have a second indicator: whether they took at most that many seconds.
     """
 
     def __init__(self, name: str, objective: float, latency: float | None = None) -> None:
         if not 0 < objective < 1:
-            raise ValueError(f"the objective of {name} is a share between 0 and 1")
+            raise ValueError(f"the objective of {name} must be between 0 and 1")
         if name in _declared:
-            raise ValueError(f"there are two objectives called {name}")
+            raise ValueError(f"duplicate objective: {name}")
         _declared[name] = self
         self.name, self.objective, self.latency = name, objective, latency
         self.outcomes = {
@@ -47,7 +52,7 @@ class Slo:
             OBJECTIVE.labels(name, sli).set(objective)
 
     def __call__(self, view: View) -> View:
-        """Judge the requests to `view`: @slo("sign-up", objective=0.999)."""
+        """Count the requests to `view`: @slo("sign-up", objective=0.999)."""
         view.slo = self  # type: ignore[attr-defined]
         return view
 
@@ -59,16 +64,16 @@ class Slo:
 
 
 def slo(name: str, objective: float, latency: float | None = None) -> Slo:
-    """Declare an objective; `latency` in seconds. Raises `ValueError` where it cannot be one."""
+    """Declare an objective; `latency` in seconds. Raises `ValueError` if it is invalid."""
     return Slo(name, objective, latency)
 
 
 def init_slo(app: Flask) -> None:
-    """Judge each request of the application to a route that has an objective."""
+    """Count the requests to views that have an objective."""
 
-    def judge(context: RequestRecord) -> None:
-        objective = getattr(app.view_functions.get(context.endpoint), "slo", None)
+    def count_request(record: RequestRecord) -> None:
+        objective = getattr(app.view_functions.get(record.endpoint), "slo", None)
         if objective:
-            objective.record(success=context.status < 500, duration=context.duration)
+            objective.record(success=record.status < 500, duration=record.duration)
 
-    on_close(app, judge)
+    on_close(app, count_request)

@@ -1,4 +1,4 @@
-"""Traces: the span of each request, as OpenTelemetry's semantic conventions for HTTP servers say."""
+"""Server span of each request, by OpenTelemetry's semantic conventions for HTTP."""
 
 import contextlib
 import re
@@ -20,6 +20,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from app.flask_app import collapse_spaces
 from app.observability.record import RequestRecord, on_close, on_open
 from app.observability.tracing_setup import get_tracer, init_provider, may_sample, use_trace_id
 
@@ -30,7 +31,6 @@ SPAN = "app.span"
 NO_PARENT = Context()
 UNSAMPLED = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
 is_port = re.compile(r"[0-9]{1,5}").fullmatch
-collapse_spaces = re.compile(r"[ \t]+").sub
 
 
 def init_tracing(app: Flask) -> None:
@@ -43,16 +43,16 @@ def init_tracing(app: Flask) -> None:
 
 
 def header_key(name: str) -> str:
-    """Return the key of a header in a WSGI environment (PEP 3333)."""
+    """Return the WSGI environment's key of a header (PEP 3333)."""
     return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 class EnvironGetter(Getter["WSGIEnvironment"]):
-    """Reads headers from a WSGI environment."""
+    """Propagator's getter for the headers in a WSGI environment."""
 
     def get(self, carrier: "WSGIEnvironment", key: str) -> list[str] | None:
         value = carrier.get(header_key(key))
-        # The library's time grows with the square of the spaces in a row: 0.2 s for 8 kB of baggage.
+        # OpenTelemetry takes quadratic time for consecutive spaces: 0.2 s for 8 kB of baggage.
         return [collapse_spaces(" ", value)] if value else None
 
     def keys(self, carrier: "WSGIEnvironment") -> list[str]:
@@ -60,7 +60,7 @@ class EnvironGetter(Getter["WSGIEnvironment"]):
 
 
 class RequestSpans:
-    """Opens a span with each request, current until its response is sent."""
+    """Request hooks: a span per request, current until its response is sent."""
 
     def __init__(self) -> None:
         self.tracer = get_tracer()
@@ -68,71 +68,71 @@ class RequestSpans:
         self.headers = [header_key(name) for name in self.propagator.fields]
         self.getter = EnvironGetter()
 
-    def open(self, context: RequestRecord) -> None:
-        if not context.is_recorded:
+    def open(self, record: RequestRecord) -> None:
+        if not record.is_recorded:
             return
-        environ = context.environ
+        environ = record.environ
         parent = NO_PARENT
         for header in self.headers:
             if header in environ:
                 parent = self.propagator.extract(environ, NO_PARENT, self.getter)
                 break
-        span = self.start(context, parent)
+        span = self.start_span(record, parent)
         environ[SPAN] = span, attach(set_span_in_context(span, parent))
-        named = span.get_span_context()
-        context.ids["trace_id"] = f"{named.trace_id:032x}"
-        context.ids["span_id"] = f"{named.span_id:016x}"
+        span_context = span.get_span_context()
+        record.ids["trace_id"] = f"{span_context.trace_id:032x}"
+        record.ids["span_id"] = f"{span_context.span_id:016x}"
 
-    def start(self, context: RequestRecord, parent: Context) -> Span:
+    def start_span(self, record: RequestRecord, parent: Context) -> Span:
         if parent is NO_PARENT:
             trace_id = getrandbits(128) or 1
-            if not may_sample(trace_id):  # most of them: decided before there is a span
+            if not may_sample(trace_id):  # usually: decided before creating a span
                 span_id = getrandbits(64) or 1
                 return NonRecordingSpan(SpanContext(trace_id, span_id, False, UNSAMPLED))
             use_trace_id(trace_id)
-        return self.tracer.start_span(context.method, parent, SpanKind.SERVER)
+        return self.tracer.start_span(record.method, parent, SpanKind.SERVER)
 
-    def close(self, context: RequestRecord) -> None:
-        if SPAN not in context.environ:
+    def close(self, record: RequestRecord) -> None:
+        if SPAN not in record.environ:
             return
-        span, token = context.environ.pop(SPAN)
+        span, token = record.environ.pop(SPAN)
         detach(token)
         try:
             if span.is_recording():
-                span.update_name(f"{context.method} {context.route}".rstrip())
-                span.set_attributes(describe(context))
-                if context.status >= 500:
-                    span.set_attribute("error.type", str(context.status))
+                span.update_name(f"{record.method} {record.route}".rstrip())
+                span.set_attributes(span_attributes(record))
+                if record.status >= 500:
+                    span.set_attribute("error.type", str(record.status))
                     span.set_status(StatusCode.ERROR)
         finally:
             span.end()
 
 
-def describe(context: RequestRecord) -> dict[str, Any]:
-    """Return the attributes of a request's span; its query may hold secrets, and is left out."""
-    environ = context.environ
+def span_attributes(record: RequestRecord) -> dict[str, Any]:
+    """Return the attributes of a request's span, without its query, which may contain secrets."""
+    environ = record.environ
     port = environ["SERVER_PORT"]
     attributes = {
-        "http.request.method": context.method,
-        "http.route": context.route,
-        "http.response.status_code": context.status,
-        "http.response.body.size": context.size,
+        "http.request.method": record.method,
+        "http.route": record.route,
+        "http.response.status_code": record.status,
+        "http.response.body.size": record.size,
         "url.scheme": environ["wsgi.url_scheme"],
-        "url.path": context.path,
+        "url.path": record.path,
         "server.address": environ["SERVER_NAME"],
-        # A proxy's X-Forwarded-Host may have put anything there.
+        # With ProxyFix, X-Forwarded-Host can set it to any text.
         "server.port": int(port) if is_port(port) else "",
         "client.address": environ.get("REMOTE_ADDR", ""),
         "network.protocol.version": environ["SERVER_PROTOCOL"].partition("/")[2],
         "user_agent.original": environ.get("HTTP_USER_AGENT", ""),
-        "user.id": context.fields.get("uid", ""),
-        "app.request_id": context.request_id,
-        "app.correlation_id": context.correlation_id,
+        "user.id": record.fields.get("uid", ""),
+        "app.request_id": record.request_id,
+        "app.correlation_id": record.correlation_id,
     }
     return {name: value for name, value in attributes.items() if value != ""}
 
 
 def record_exception(_: Flask, exception: BaseException, **__: Any) -> None:
-    """Keep what a request failed with in its span."""
+    """Record the exception of a request in its span."""
     with contextlib.suppress(Exception):  # an exception whose own __str__ raises
         trace.get_current_span().record_exception(exception)

@@ -1,4 +1,4 @@
-"""The span of each statement, as OpenTelemetry's semantic conventions for databases have it."""
+"""Client span of each statement, by OpenTelemetry's semantic conventions for databases."""
 
 import re
 from functools import lru_cache
@@ -16,49 +16,51 @@ TABLE = re.compile(r"(?i)\b(?:FROM|INTO|UPDATE)\s+[\"`]?(\w+)")
 
 
 def trace_statements() -> None:
-    """Trace what any engine executes within a request that is traced."""
-    if not event.contains(Engine, "before_cursor_execute", start):
-        event.listen(Engine, "before_cursor_execute", start)
-        event.listen(Engine, "after_cursor_execute", end)
-        event.listen(Engine, "handle_error", fail)
+    """Trace the statements of all engines within sampled requests."""
+    if not event.contains(Engine, "before_cursor_execute", start_span):
+        event.listen(Engine, "before_cursor_execute", start_span)
+        event.listen(Engine, "after_cursor_execute", end_span)
+        event.listen(Engine, "handle_error", fail_span)
 
 
 @lru_cache(maxsize=512)
-def summarise(statement: str) -> tuple[str, str]:
-    """Return a statement's verb, and a summary of it that names its first table."""
+def summarize_statement(statement: str) -> tuple[str, str]:
+    """Return a statement's verb, and the verb with the first table."""
     verb = statement.split(None, 1)[0].upper()
     table = TABLE.search(statement)
     return verb, f"{verb} {table[1]}" if table else verb
 
 
-def start(
+def start_span(
     connection: Connection, _: Any, statement: str, __: Any, execution: ExecutionContext, ___: bool
 ) -> None:
     if not trace.get_current_span().is_recording():
         return
     url = connection.engine.url
-    verb, summary = summarise(statement)
+    verb, summary = summarize_statement(statement)
     attributes = {
         "db.system.name": connection.dialect.name,
         "db.namespace": url.database,
         "db.operation.name": verb,
         "db.query.summary": summary,
-        "db.query.text": statement,  # with placeholders: the values are not in it
+        "db.query.text": statement,  # with placeholders, without values
         "server.address": url.host,
         "server.port": url.port,
     }
-    known = {name: value for name, value in attributes.items() if value is not None}
-    span = get_tracer().start_span(summary, kind=SpanKind.CLIENT, attributes=known)
+    present = {name: value for name, value in attributes.items() if value is not None}
+    span = get_tracer().start_span(summary, kind=SpanKind.CLIENT, attributes=present)
     setattr(execution, SPAN, span)
 
 
-def end(_: Any, __: Any, ___: str, ____: Any, execution: ExecutionContext, _____: bool) -> None:
+def end_span(
+    _: Any, __: Any, ___: str, ____: Any, execution: ExecutionContext, _____: bool
+) -> None:
     span = getattr(execution, SPAN, None)
     if span is not None:
         span.end()
 
 
-def fail(failure: ExceptionContext) -> None:
+def fail_span(failure: ExceptionContext) -> None:
     span = getattr(failure.execution_context, SPAN, None)
     if span is not None:
         error = failure.original_exception

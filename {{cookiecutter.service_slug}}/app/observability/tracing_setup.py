@@ -1,7 +1,7 @@
-"""Which requests are traced, and where their spans go.
+"""Setup of OpenTelemetry: its provider, sampler, exporter and propagator.
 
-The standard variables of OpenTelemetry say so: OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER,
-OTEL_SERVICE_NAME and the rest (https://opentelemetry.io/docs/specs/otel/configuration/).
+It is configured by the standard variables OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER,
+OTEL_SERVICE_NAME and others (https://opentelemetry.io/docs/specs/otel/configuration/).
 """
 
 import atexit
@@ -41,17 +41,17 @@ from prometheus_client import Counter
 
 from app.version import SERVICE_NAME, read_version
 
-# Seconds that a stopping process spends on the spans it still holds.
+# Seconds that a stopping process may take to export its remaining spans.
 STOP_TIMEOUT = 5
 
-SPANS = Counter("trace_spans_total", "Spans handed to the collector, or lost.", ["outcome"])
+SPANS = Counter("trace_spans_total", "Spans exported or lost.", ["outcome"])
 EXPORTED, LOST = SPANS.labels("exported"), SPANS.labels("lost")
 
 library = logging.getLogger("opentelemetry")
 
 
 def init_provider(app: Flask) -> None:
-    """Set up OpenTelemetry as the application's configuration says, once for the process."""
+    """Set up OpenTelemetry, once per process."""
     global _bound
     set_global_textmap(AllowedBaggage(standard_propagator(), app.config["BAGGAGE_ALLOWED"]))
     if isinstance(trace.get_tracer_provider(), TracerProvider):
@@ -70,30 +70,30 @@ def init_provider(app: Flask) -> None:
         shutdown_on_exit=False,
     )
     if is_exporting():
-        # Imported where it is used: a tenth of the time that the service takes to start.
+        # Imported only if used: it takes a tenth of the service's start time.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         provider.add_span_processor(CountingProcessor(CountingExporter(OTLPSpanExporter())))
-    # It would warn of each malformed header, with all of it.
+    # OpenTelemetry warns about every malformed header, and logs all of it.
     library.setLevel(logging.ERROR)
     trace.set_tracer_provider(provider)
     atexit.register(stop_tracing)
 
 
 def is_exporting() -> bool:
-    """Tell whether a collector is named."""
-    named = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    return os.environ.get("OTEL_TRACES_EXPORTER") != "none" and any(map(os.environ.get, named))
+    """Return whether an endpoint is configured."""
+    variables = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return os.environ.get("OTEL_TRACES_EXPORTER") != "none" and any(map(os.environ.get, variables))
 
 
 def sample_ratio(app: Flask) -> float:
-    """Return the share of new traces to sample: none where nobody would see them."""
+    """Return the share of new traces to sample: 0 without an exporter."""
     ratio: float = app.config["TRACES_SAMPLE_RATIO"]
     return ratio if is_exporting() or app.testing else 0.0
 
 
 def choose_sampler(app: Flask) -> Sampler | None:
-    """Return what samples the requests; None where OTEL_TRACES_SAMPLER names it."""
+    """Return the sampler; None if OTEL_TRACES_SAMPLER sets it."""
     if "OTEL_TRACES_SAMPLER" in os.environ:
         return None
     ratio = sample_ratio(app)
@@ -102,40 +102,40 @@ def choose_sampler(app: Flask) -> Sampler | None:
 
 
 class CallerSampler(Sampler):
-    """Sampler that follows callers who sample, up to `limit` a second, and samples `ratio` of the rest.
+    """Sampler of requests with a sampled traceparent: `limit` per second, and `ratio` of the rest.
 
-    Anybody can send a sampled traceparent and choose its trace id; neither decides beyond the limit.
+    Any client can send such a header, with any trace id, so beyond the limit chance decides.
     """
 
     def __init__(self, limit: int, ratio: float) -> None:
         self.limit, self.ratio = limit, ratio
-        self.second, self.followed = 0, 0
+        self.second, self.count = 0, 0
 
     def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
-        sampler = ALWAYS_ON if self.follows() or random() < self.ratio else ALWAYS_OFF
+        sampler = ALWAYS_ON if self.is_within_limit() or random() < self.ratio else ALWAYS_OFF
         return sampler.should_sample(*args, **kwargs)
 
-    def follows(self) -> bool:
-        """Count a request; return whether it is within the limit."""
+    def is_within_limit(self) -> bool:
+        """Count a request; return whether it is within this second's limit."""
         second = int(time.monotonic())
         if second != self.second:
-            self.second, self.followed = second, 0
-        self.followed += 1
-        return self.followed <= self.limit
+            self.second, self.count = second, 0
+        self.count += 1
+        return self.count <= self.limit
 
     def get_description(self) -> str:
         return f"CallerSampler({self.limit}, {self.ratio})"
 
 
 class TraceIds(RandomIdGenerator):
-    """Random ids, but for a trace whose id was drawn to decide whether it is sampled."""
+    """Generator of random ids, except for a trace id set by `use_trace_id`."""
 
     def __init__(self) -> None:
-        self.drawn = threading.local()
+        self.local = threading.local()
 
     def generate_trace_id(self) -> int:
-        drawn: int | None = self.drawn.__dict__.pop("trace_id", None)
-        return drawn or super().generate_trace_id()
+        trace_id: int | None = self.local.__dict__.pop("trace_id", None)
+        return trace_id or super().generate_trace_id()
 
 
 _ids = TraceIds()
@@ -143,22 +143,22 @@ _bound: int | None = None
 
 
 def may_sample(trace_id: int) -> bool:
-    """Tell whether a trace may be sampled: False where that is settled, and costs no more."""
+    """Return whether the sampler may sample a new trace of this id."""
     return _bound is None or trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < _bound
 
 
 def use_trace_id(trace_id: int) -> None:
-    """Have the next trace that this thread starts be called `trace_id`."""
-    _ids.drawn.trace_id = trace_id
+    """Use `trace_id` for the next trace that this thread starts."""
+    _ids.local.trace_id = trace_id
 
 
 def get_tracer() -> trace.Tracer:
-    """Return what starts the service's spans."""
+    """Return the service's tracer."""
     return trace.get_tracer("app")
 
 
 class CountingProcessor(BatchSpanProcessor):
-    """Queues spans for a thread to export; where the queue is full, the oldest is lost and counted."""
+    """Batch processor that counts each span it drops because its queue is full."""
 
     def on_end(self, span: ReadableSpan) -> None:
         queue = self._batch_processor._queue
@@ -168,7 +168,7 @@ class CountingProcessor(BatchSpanProcessor):
 
 
 class CountingExporter(SpanExporter):
-    """Counts what an exporter achieves, and lets the library complain once, not with each batch."""
+    """Exporter that counts exported and lost spans, and logs one failure, not one per batch."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self.exporter = exporter
@@ -185,7 +185,7 @@ class CountingExporter(SpanExporter):
 
 
 def stop_tracing() -> None:
-    """Export what is left, for at most `STOP_TIMEOUT` seconds."""
+    """Export the remaining spans, for at most `STOP_TIMEOUT` seconds."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         stopping = threading.Thread(target=provider.shutdown, daemon=True)
@@ -194,7 +194,7 @@ def stop_tracing() -> None:
 
 
 class AllowedBaggage(TextMapPropagator):
-    """Another propagator, but for baggage: of that, only what is allowed leaves the service."""
+    """Propagator that wraps another one, and sends only the allowed baggage."""
 
     def __init__(self, inner: TextMapPropagator, allowed: Collection[str]) -> None:
         self.inner = inner
@@ -226,6 +226,6 @@ class AllowedBaggage(TextMapPropagator):
 
 
 def standard_propagator() -> TextMapPropagator:
-    """Return what OTEL_PROPAGATORS names."""
+    """Return the propagator that OTEL_PROPAGATORS configures."""
     propagator = get_global_textmap()
     return propagator.inner if isinstance(propagator, AllowedBaggage) else propagator

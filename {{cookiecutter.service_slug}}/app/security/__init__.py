@@ -12,7 +12,7 @@ from app.security.rate_limit import init_rate_limit
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html
 HEADERS = {
-    # A response is data: nothing is loaded, run or framed on its behalf.
+    # Responses are data: a browser may load, run or frame nothing because of them.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -20,15 +20,15 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# Two years (RFC 6797); browsers heed it over HTTPS only.
+# Two years (RFC 6797); browsers ignore it over plain HTTP.
 HSTS = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
 
-# The headers that a page of another origin may read.
+# Response headers that pages of CORS_ORIGINS may read.
 EXPOSED = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 
 
 def init_security(app: Flask) -> None:
-    """Set the security headers, and what CORS_ORIGINS, RATE_LIMIT and TRUSTED_PROXIES say."""
+    """Set up security headers, the rate limit, CORS and proxy headers."""
     config = app.config
     set_default_headers(app, security_headers(config["ENVIRONMENT"]))
     app.register_error_handler(ParseException, handle_malformed_body)
@@ -41,17 +41,17 @@ def init_security(app: Flask) -> None:
 
 
 def security_headers(environment: str) -> dict[str, str]:
-    """Return the headers of every response that does not set its own."""
+    """Return the default headers of every response; HSTS in production only."""
     return HEADERS | (HSTS if environment == "production" else {})
 
 
 def handle_malformed_body(error: ParseException) -> Response:
-    """Return a 400 for a chunked body that gunicorn finds malformed while a view reads it."""
+    """Return 400 for a chunked body that gunicorn rejects while a view reads it."""
     return handle_http_exception(BadRequest(str(error)))
 
 
 def trust_proxy_headers(app: Flask, hops: int) -> None:
-    """Take the client's address, the scheme and the host from X-Forwarded-* of the last `hops` proxies.
+    """Take the client address, scheme and host from X-Forwarded-* of the last `hops` proxies.
 
     Each proxy appends its own value: values further left may be forged by the client.
     """

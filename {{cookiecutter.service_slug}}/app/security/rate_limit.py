@@ -1,4 +1,4 @@
-"""How many requests a minute one address may make, of all workers of this host together."""
+"""Limit of requests per minute and client, shared by the workers of one host."""
 
 import struct
 import time
@@ -11,7 +11,7 @@ from werkzeug.exceptions import TooManyRequests
 from app.observability.record import RequestRecord, on_open
 
 WINDOW = 60
-# Addresses that share a slot share its limit; they are few, and change with each start.
+# Clients whose hashes collide share one count. Which ones do changes with each start.
 SLOTS = 1 << 17
 COUNT = struct.Struct("=II")
 
@@ -19,9 +19,9 @@ EXCEEDED = "app.rate_limit_exceeded"
 
 
 class RateLimit:
-    """Counts requests in memory that forked workers share: each address in a slot, by the minute.
+    """Rate limiter shared by the workers of one host.
 
-    Two workers that count at once may count one: it is a limit, not a ledger.
+    Counts are in shared memory without a lock: two simultaneous requests may count as one.
     """
 
     def __init__(self, limit: int) -> None:
@@ -29,37 +29,37 @@ class RateLimit:
         self.counts = mmap(-1, SLOTS * COUNT.size)
         self.policy = ("RateLimit-Policy", f'"address";q={limit};w={WINDOW}')
 
-    def count(self, address: str, now: float) -> int:
-        """Count a request; return how many there are in this window."""
+    def count_request(self, client: str, now: float) -> int:
+        """Count a request; return the number of the client's requests in this window."""
         window = int(now) // WINDOW
-        slot = hash(address) % SLOTS * COUNT.size
-        began, counted = COUNT.unpack_from(self.counts, slot)
-        counted = counted + 1 if began == window else 1
-        COUNT.pack_into(self.counts, slot, window, counted)
-        return int(counted)
+        slot = hash(client) % SLOTS * COUNT.size
+        counted_window, count = COUNT.unpack_from(self.counts, slot)
+        count = count + 1 if counted_window == window else 1
+        COUNT.pack_into(self.counts, slot, window, count)
+        return int(count)
 
-    def open(self, context: RequestRecord) -> None:
-        """Count the request, and say in its response what is left.
+    def open(self, record: RequestRecord) -> None:
+        """Count the request, and add the RateLimit headers to its response.
 
         See draft-ietf-httpapi-ratelimit-headers.
         """
-        if not context.is_recorded:
+        if not record.is_recorded:
             return
         now = time.time()
         reset = WINDOW - int(now) % WINDOW
-        client = client_network(context.environ.get("REMOTE_ADDR", ""))
-        left = self.limit - self.count(client, now)
-        context.headers.append(self.policy)
-        context.headers.append(("RateLimit", f'"address";r={max(left, 0)};t={reset}'))
+        client = client_network(record.environ.get("REMOTE_ADDR", ""))
+        left = self.limit - self.count_request(client, now)
+        record.headers.append(self.policy)
+        record.headers.append(("RateLimit", f'"address";r={max(left, 0)};t={reset}'))
         if left < 0:
-            context.environ[EXCEEDED] = reset
+            record.environ[EXCEEDED] = reset
 
 
 def client_network(address: str) -> str:
-    """Return the network that counts as one client: an IPv4 address, or the /64 of an IPv6 one.
+    """Return the network that identifies a client: an IPv4 address, or the /64 of an IPv6 address.
 
-    A host has a whole /64 to choose addresses from (RFC 4291, section 2.5.4). A socket that listens
-    on both shows an IPv4 client as ::ffff:192.0.2.1.
+    A host can use any address of its /64 (RFC 4291, section 2.5.4). A dual-stack socket reports an
+    IPv4 client as ::ffff:192.0.2.1.
     """
     if ":" not in address:
         return address
@@ -76,12 +76,12 @@ def client_network(address: str) -> str:
 
 
 def init_rate_limit(app: Flask) -> None:
-    """Refuse the requests of an address that makes too many; probes and metrics are free."""
+    """Limit the requests of each client, except for probes and metrics."""
     on_open(app, RateLimit(app.config["RATE_LIMIT"]).open)
-    app.before_request(refuse_exceeding)
+    app.before_request(require_within_limit)
 
 
-def refuse_exceeding() -> None:
-    """Raise `TooManyRequests` where the limit is exceeded, and say when it is not any more."""
+def require_within_limit() -> None:
+    """Raise `TooManyRequests`, with Retry-After, if the client has exceeded its limit."""
     if EXCEEDED in request.environ:
         raise TooManyRequests("Too many requests.", retry_after=request.environ[EXCEEDED])

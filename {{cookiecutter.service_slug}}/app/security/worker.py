@@ -1,8 +1,8 @@
-"""A gthread worker that slow clients cannot stop.
+"""gthread worker that reads requests in its event loop, so that slow clients block no thread.
 
-gunicorn's own gives each connection a thread, which waits for the client. This one reads requests
-in its event loop, many at once, and takes a thread only for one that has arrived. It overrides
-methods of gunicorn 27.0 that are not documented; tests/test_server.py fails when they change.
+gunicorn's own gthread worker gives each connection a thread, which waits for the client. This one
+takes a thread only for a request that has arrived. It overrides undocumented methods of gunicorn
+27.0; tests/test_server.py fails when they change.
 """
 
 import contextlib
@@ -32,35 +32,34 @@ from app.health.checks import is_shutting_down
 from app.observability.record import get_record
 from app.security.rate_limit import client_network
 
-# Bytes of a head, of a body, and of what frames its chunks, that the event loop holds for one
-# connection. A thread reads the rest of a larger body.
+# Bytes that the event loop buffers per connection: of a head, of a body, and of chunk framing.
+# A thread reads the rest of a larger body.
 BUFFER = 64 * 1024
-# Bytes a second that a larger body must come with, once the first part of it is there.
+# Bytes per second at which the rest of a larger body must arrive.
 MIN_RATE = 16 * 1024
-# Seconds that a client may take to close its end after the last response (RFC 9112, 9.6), and the
-# bytes that are read from it meanwhile.
+# Seconds to wait for a client to close after its last response (RFC 9112, section 9.6), and bytes
+# to read from it meanwhile.
 LINGER, LINGER_BYTES = 2, 1024 * 1024
-# Bytes of a chunk that is announced: nobody sends more.
+# Largest chunk size that is accepted.
 MAX_CHUNK = 2**63
-# How the requests begin that have threads of their own: one to ask what this service depends on, and
-# one that says meanwhile that the process is alive.
+# Probes have their own threads: one may wait for readiness checks while the other reports liveness.
 PROBE_THREADS = 2
-PROBE_HEADS = tuple(
+PROBE_PREFIXES = tuple(
     f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in PROBE_PATHS
 )
-# Files that connections leave a worker to open for everything else, such as other services.
-SPARE_FILES = 100
+# File descriptors that a worker reserves for anything but its clients.
+RESERVED_FILES = 100
 
 IPV4_MAPPED = "::ffff:"
 
-# Digits beyond those of the largest body are left to gunicorn, zeros before the first are none.
+# Skips leading zeros; gunicorn validates lengths of more than 18 digits.
 content_length = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{0,18})").search
 expects_continue = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n").search
 is_chunk_size = re.compile(rb"[0-9a-fA-F]+").fullmatch
 
 
 class Unreader(SocketUnreader):  # type: ignore[misc]
-    """Reads from a thread what is left of a large body, until the deadline of its request."""
+    """Reader of the rest of a large body, in a thread and until the request's deadline."""
 
     deadline = 0.0
 
@@ -76,7 +75,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc]
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """A connection, and what has arrived of its next request."""
+    """A client connection with the buffer of its next request."""
 
     def __init__(self, worker: "Worker", sock: socket.socket, peer: Any, server: Any) -> None:
         super().__init__(worker.cfg, sock, peer, server)
@@ -85,49 +84,49 @@ class Connection(TConn):  # type: ignore[misc]
         self.start()
 
     def start(self) -> None:
-        """Wait for a request from its first byte."""
+        """Reset the buffer and the deadline for the next request."""
         self.deadline = time.monotonic() + self.worker.request_timeout
         self.received = bytearray()
         self.discarded = 0
-        # Where to look next: for the end of the head, for the next chunk.
+        # Offset at which the search for the head's end or for the next chunk goes on.
         self.position = 0
-        # Where the request ends, or its chunks begin; None until the head is there.
+        # Offset of the request's end or of its first chunk; None until the head is complete.
         self.end: int | None = None
         self.is_chunked = False
-        # Bytes that the chunks before `position` hold.
+        # Content length of the chunks before `position`.
         self.content = 0
         # Whether a thread has to read the rest of the body.
         self.is_partial = False
-        # Whether the chunks are too large, or take more to frame than the buffer holds.
+        # Whether a chunk is too large, or the chunk framing exceeds the buffer.
         self.is_refused = False
 
     def has_request(self) -> bool:
-        """Return whether there is something to do for a thread: a request, or a bad one to refuse."""
+        """Return whether a thread can handle the request: it has arrived, or is malformed."""
         if self.end is None:
             head_end = self.received.find(b"\r\n\r\n", max(0, self.position - 3))
             self.position = len(self.received)
             if head_end < 0:
-                # A line that ends otherwise is refused (RFC 9112, 2.2), and no more will come.
+                # gunicorn rejects a bare LF (RFC 9112, section 2.2), so the head ends here.
                 return self.received.count(b"\n") != self.received.count(b"\r\n")
-            self.end = self.read_head(bytes(self.received[: head_end + 2]).lower(), head_end + 4)
+            self.end = self.parse_head(bytes(self.received[: head_end + 2]).lower(), head_end + 4)
         return self.has_chunks(self.end) if self.is_chunked else len(self.received) >= self.end
 
-    def read_head(self, head: bytes, size: int) -> int:
-        """Return where a thread can take over; whether the head is valid is gunicorn's to judge."""
+    def parse_head(self, head: bytes, size: int) -> int:
+        """Return the offset from which a thread can take over; gunicorn validates the head."""
         self.position = end = size
         if b"\r\ntransfer-encoding:" in head:
             self.is_chunked = True
         elif length := content_length(head):
             self.is_partial = int(length[1] or 0) > BUFFER
             end += min(int(length[1] or 0), BUFFER)
-        is_here = not self.is_chunked and len(self.received) >= end
-        if not is_here and expects_continue(head):
+        is_complete = not self.is_chunked and len(self.received) >= end
+        if not is_complete and expects_continue(head):
             with contextlib.suppress(OSError):
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n", socket.MSG_DONTWAIT)
         return end
 
     def has_chunks(self, start: int) -> bool:
-        """Return whether the last chunk is there, more than the buffer, or one to be refused."""
+        """Return whether a thread can take over: all chunks, a full buffer or a malformed chunk."""
         while (line_end := self.received.find(b"\r\n", self.position)) >= 0:
             line = bytes(self.received[self.position : line_end])
             digits = line.partition(b";")[0].rstrip(b" \t")
@@ -142,7 +141,7 @@ class Connection(TConn):  # type: ignore[misc]
                 if self.received.find(b"\r\n\r\n", line_end) >= 0:
                     return True
                 break
-            # What has arrived counts: anybody can announce a large chunk.
+            # Count what has arrived, because a client can announce any size.
             arrived = min(size, len(self.received) - line_end - 2)
             self.is_partial = self.content + arrived > BUFFER
             following = line_end + 2 + size + 2
@@ -156,7 +155,7 @@ class Connection(TConn):  # type: ignore[misc]
         return False
 
     def close(self, graceful: bool = False) -> None:
-        """Close the connection; `graceful` when the client has a response to read first."""
+        """Close the connection; if `graceful`, once the client has read its response."""
         if graceful:
             self.worker.linger(self)
         else:
@@ -165,29 +164,29 @@ class Connection(TConn):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's gthread worker with a deadline for each request, and a limit for each address."""
+    """gthread worker with a deadline per request and a connection limit per address."""
 
-    # Seconds in which a request must arrive, and connections that one address may hold; 0 is any
-    # number. gunicorn.conf.py sets both.
+    # Seconds in which a request must arrive, and connections per address (0: unlimited).
+    # gunicorn.conf.py sets both.
     request_timeout = 10.0
     connections_per_address = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Out of files, a worker could do nothing but end, with all that it serves.
+        # A worker that runs out of file descriptors exits, and drops its connections.
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files != resource.RLIM_INFINITY:
-            most = max(files - SPARE_FILES, files // 2)
+            most = max(files - RESERVED_FILES, files // 2)
             self.worker_connections: int = min(self.cfg.worker_connections, most)
             self.max_keepalived: int = self.worker_connections - self.cfg.threads
         self.waiting: set[Connection] = set()
         self.addresses: Counter[str] = Counter()
         self.next_expiry = 0.0
-        # Of each write, as the kernel has it: it costs nothing per request.
+        # Value of SO_SNDTIMEO: the kernel limits each write at no cost per request.
         self.send_timeout = struct.pack("ll", int(self.request_timeout), 0)
 
     def init_process(self) -> None:
-        """Serve requests; slow ones take all other threads, and must not look like a dead worker."""
+        """Serve requests, with threads for probes that slow requests cannot occupy."""
         self.probe_pool = ThreadPoolExecutor(PROBE_THREADS)
         super().init_process()
 
@@ -197,14 +196,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             sock, peer = listener.accept()
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                # Hold fewer connections from here on; clients wait for one to be closed.
+                # Accept fewer connections from now on; more clients wait in the backlog.
                 self.worker_connections = max(1, self.nr_conns * 3 // 4)
                 message = "Out of file descriptors: serving at most %d connections at once."
                 self.log.warning(message, self.worker_connections)
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return False
-        # A client of a dual-stack socket: known by its IPv4 address everywhere.
+        # A dual-stack socket reports the address of an IPv4 client as IPv6.
         if peer[0].startswith(IPV4_MAPPED):
             peer = (peer[0].removeprefix(IPV4_MAPPED), peer[1])
         conn = Connection(self, sock, peer, listener.getsockname())
@@ -217,8 +216,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def enqueue_req(self, conn: Connection) -> None:
-        """Read a request from a connection that is new or has data; then give it a thread."""
-        if self.cfg.is_ssl:  # which is decrypted in a thread
+        """Read a request from a new or readable connection, then handle it in a thread."""
+        if self.cfg.is_ssl:  # a thread decrypts TLS
             super().enqueue_req(conn)
             return
         if not conn.initialized:
@@ -226,22 +225,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.parser.unreader = Unreader(conn.sock)
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self.send_timeout)
         conn.start()
-        # What came along with the request before.
+        # Bytes that arrived together with the previous request.
         conn.received += conn.parser.unreader.take_buffered()
         self.receive(conn)
 
     def receive(self, conn: Connection, _: Any = None) -> None:
-        """Take what has arrived of a request, and wait for the rest."""
+        """Buffer what has arrived of a request, and wait for the rest."""
         data = receive_some(conn.sock, 16 * 1024)
         conn.received += data or b""
         if conn.has_request():
             self.forget(conn)
-            # The rest of a larger body is due at the rate that the first part has come with, at least.
+            # For the rest of a larger body; each chunk that arrives extends it.
             conn.parser.unreader.deadline = time.monotonic() + BUFFER / MIN_RATE
             received = bytes(conn.received)
             conn.parser.unreader.unread(received)
             conn.received.clear()
-            pool = self.probe_pool if received.startswith(PROBE_HEADS) else self.tpool
+            pool = self.probe_pool if received.startswith(PROBE_PREFIXES) else self.tpool
             self.submit(pool, conn)
         elif data == b"":
             self.drop(conn)
@@ -253,18 +252,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.wait(conn, self.receive)
 
     def submit(self, pool: ThreadPoolExecutor, conn: Connection) -> None:
-        """Have a thread of `pool` handle the connection; gunicorn's `enqueue_req` has but one pool."""
+        """Handle the request in a thread of `pool`; gunicorn's `enqueue_req` has only one pool."""
         handled = pool.submit(self.handle, conn)
         handled.add_done_callback(
             lambda future: self.method_queue.defer(self.finish_request, conn, future)
         )
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
-        """Answer a request in a thread; return whether the connection is kept for another."""
-        # What is left of a body must not hold the thread; and clients are to go elsewhere.
+        """Handle a request in a thread; return whether the connection is kept alive."""
+        # Do not drain a large body in the thread; on shutdown, let clients reconnect elsewhere.
         if conn.is_partial or is_shutting_down():
             req.force_close()
-        if conn.end is not None:  # `read_head` has seen to it
+        if conn.end is not None:  # `parse_head` has sent the 100
             req._expected_100_continue = False
         try:
             return bool(super().handle_request(req, conn))
@@ -273,19 +272,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
-        """Return whether the connection can be kept: its body is drained, unless it is malformed."""
+        """Drain the body; return whether to keep the connection, False for a malformed body."""
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except ParseException:
             return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Log and answer a malformed request, with a request id of its own."""
+        """Log and answer a malformed request under its own request id."""
         Context().run(super().handle_error, req, client, addr, exc)
 
     def linger(self, conn: Connection) -> None:
-        """Close a connection once its client has, so that the response is not cut off."""
-        # gunicorn waits for it in the event loop, and meanwhile serves nobody.
+        """Close a connection after the client does: a reset would cut off the response."""
+        # gunicorn blocks the event loop until the client closes.
         self.nr_conns += 1
         try:
             conn.sock.shutdown(socket.SHUT_WR)
@@ -297,7 +296,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.wait(conn, self.discard)
 
     def discard(self, conn: Connection, _: Any = None) -> None:
-        """Read what a client still sends after its last response."""
+        """Read and drop what a client sends after its last response."""
         data = receive_some(conn.sock, 64 * 1024)
         conn.discarded += len(data or b"")
         if data == b"" or conn.discarded > LINGER_BYTES:
@@ -318,13 +317,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def wait(self, conn: Connection, callback: Callable[[Connection, Any], None]) -> None:
-        """Call `callback` whenever the client has sent something."""
+        """Call `callback` whenever the connection is readable."""
         if conn not in self.waiting:
             self.waiting.add(conn)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
 
     def forget(self, conn: Connection) -> None:
-        """Stop waiting for the client to send."""
+        """Stop polling the connection."""
         if conn in self.waiting:
             self.waiting.remove(conn)
             self.poller.unregister(conn.sock)
@@ -336,7 +335,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             del self.addresses[conn.network]
 
     def murder_pending(self) -> None:
-        """Close the connections whose deadline is over; called by each turn of the event loop."""
+        """Close connections past their deadline; called on each turn of the event loop."""
         super().murder_pending()
         now = time.monotonic()
         if now < self.next_expiry:
@@ -353,7 +352,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.drop(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Start or stop accepting; a worker that stops accepts what is queued, then closes its sockets."""
+        """Start or stop accepting; a stopping worker accepts its backlog, then stops listening."""
         super().set_accept_enabled(enabled)
         if self.alive or enabled:
             return
@@ -364,7 +363,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def receive_some(sock: socket.socket, size: int) -> bytes | None:
-    """Return up to `size` bytes that have arrived: none at the end of the connection, None before any."""
+    """Return up to `size` bytes: none if the connection is closed, None if nothing has arrived."""
     try:
         return sock.recv(size, socket.MSG_DONTWAIT)
     except BlockingIOError:
@@ -376,9 +375,9 @@ def receive_some(sock: socket.socket, size: int) -> bytes | None:
 def write_error(
     headers: dict[str, str], sock: socket.socket, status: int, reason: str, message: str
 ) -> None:
-    """Write an error response of gunicorn's own as a problem; in the place of gunicorn.util's."""
-    context = get_record()
-    problem = {"type": "about:blank", "title": reason, "status": status, **context.ids}
+    """Write an error response of gunicorn as problem+json; replaces `gunicorn.util.write_error`."""
+    record = get_record()
+    problem = {"type": "about:blank", "title": reason, "status": status, **record.ids}
     if message:
         problem["detail"] = message
     body = json.dumps(problem).encode()
@@ -386,7 +385,7 @@ def write_error(
         "Connection": "close",
         "Content-Type": PROBLEM_JSON,
         "Content-Length": len(body),
-        "X-Request-ID": context.request_id,
+        "X-Request-ID": record.request_id,
         **headers,
     }
     head = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in lines.items())]

@@ -20,11 +20,11 @@ from app.observability.metrics import LOG_LINES_LOST
 from app.observability.record import current_context
 from app.version import SERVICE_NAME
 
-Read = Callable[[], list[dict[str, Any]]]
+ReadLines = Callable[[], list[dict[str, Any]]]
 
 
 class OwnHandlers(list[logging.Handler]):
-    """The root logger's handlers, but for those that pytest adds to each test."""
+    """List of the root logger's handlers without pytest's."""
 
     def append(self, handler: logging.Handler) -> None:
         if not type(handler).__module__.startswith("_pytest"):
@@ -33,7 +33,7 @@ class OwnHandlers(list[logging.Handler]):
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
-    """Has all that is logged written to a file, as gunicorn would have it."""
+    """Return a function that sets up logging to a file, as gunicorn.conf.py does."""
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", OwnHandlers())
     monkeypatch.setattr(service_logging, "_output", None)
@@ -51,18 +51,18 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         yield configure
     root.setLevel(level)
     logging.captureWarnings(False)
-    for name in service_logging.TALKATIVE:
+    for name in service_logging.NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture
-def lines(configure: Callable[..., Path]) -> Read:
-    """Reads what was logged."""
+def lines(configure: Callable[..., Path]) -> ReadLines:
+    """Return a function that reads the logged lines."""
     path = configure()
     return lambda: [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_request_is_one_line(client: FlaskClient, lines: Read) -> None:
+def test_a_request_is_logged_as_one_summary_line(client: FlaskClient, lines: ReadLines) -> None:
     before = time.time_ns()
     client.get(
         "/nowhere?password=x",
@@ -88,7 +88,7 @@ def test_a_request_is_one_line(client: FlaskClient, lines: Read) -> None:
         "method": "GET",
         "path": "/nowhere",
         "rid": "rid-7",
-        # and of the service's own
+        # fields that the service adds
         "route": "",
         "status": 404,
         "correlation_id": "rid-7",
@@ -98,7 +98,7 @@ def test_a_request_is_one_line(client: FlaskClient, lines: Read) -> None:
     assert fields["bytes"] > 0
 
 
-def test_any_other_line_is_as_dockerflow_has_it(lines: Read) -> None:
+def test_other_lines_have_the_format_of_dockerflow(lines: ReadLines) -> None:
     record = logging.makeLogRecord(
         {"name": "some.library", "levelno": 30, "msg": "low on %s", "args": ("fuel",), "pump": 3}
     )
@@ -111,7 +111,7 @@ def test_any_other_line_is_as_dockerflow_has_it(lines: Read) -> None:
     assert line == expected
 
 
-def test_every_line_of_a_request_carries_its_ids_across_threads_too(lines: Read) -> None:
+def test_lines_of_a_request_have_its_ids_in_other_threads_too(lines: ReadLines) -> None:
     app = create_app(load_config("testing"))
 
     @app.get("/work")
@@ -135,7 +135,7 @@ def test_every_line_of_a_request_carries_its_ids_across_threads_too(lines: Read)
     assert after["Fields"]["rid"] != "rid-8"
 
 
-def test_a_fault_is_told_once_with_its_traceback_and_cause(lines: Read) -> None:
+def test_an_exception_is_logged_once_with_its_traceback_and_cause(lines: ReadLines) -> None:
     config = load_config("testing")
     config.PROPAGATE_EXCEPTIONS = False
     app = create_app(config)
@@ -148,11 +148,11 @@ def test_a_fault_is_told_once_with_its_traceback_and_cause(lines: Read) -> None:
             raise RuntimeError("the effect") from error
 
     assert app.test_client().get("/fault").status_code == 500
-    said, summary = lines()
-    assert said["Severity"] == 3
-    assert said["Fields"]["error"] == "RuntimeError('the effect')"
-    assert "ValueError: the cause" in said["Fields"]["traceback"]
-    assert said["Fields"]["rid"] == summary["Fields"]["rid"]
+    error, summary = lines()
+    assert error["Severity"] == 3
+    assert error["Fields"]["error"] == "RuntimeError('the effect')"
+    assert "ValueError: the cause" in error["Fields"]["traceback"]
+    assert error["Fields"]["rid"] == summary["Fields"]["rid"]
     assert (summary["Severity"], summary["Fields"]["errno"]) == (3, 500)
 
 
@@ -167,24 +167,24 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("said", SECRETS)
-def test_no_secret_is_told(lines: Read, said: str) -> None:
+@pytest.mark.parametrize("message", SECRETS)
+def test_secrets_are_redacted(lines: ReadLines, message: str) -> None:
     try:
-        raise ValueError(said)
+        raise ValueError(message)
     except ValueError:
-        logging.exception("%s", said, extra={"authorization": "abcdefghijklmnop"})
+        logging.exception("%s", message, extra={"authorization": "abcdefghijklmnop"})
     (line,) = lines()
     assert "abcdefghijklmnop" not in json.dumps(line)
     assert "[redacted]" in line["Fields"]["msg"]
 
 
-def test_no_header_of_a_request_is_told_but_two(client: FlaskClient, lines: Read) -> None:
+def test_request_headers_with_secrets_are_not_logged(client: FlaskClient, lines: ReadLines) -> None:
     secret = {"Authorization": "Bearer abcdefgh", "Cookie": "abcdefgh", "X-Api-Key": "abcdefgh"}
     client.get("/nowhere?token=abcdefgh", headers=secret)
     assert "abcdefgh" not in json.dumps(lines())
 
 
-class Nameless:
+class FailingRepr:
     def __repr__(self) -> str:
         raise ValueError("no name")
 
@@ -195,7 +195,9 @@ ODD = ["\ud800", 2**70, {1: {2}}, {(1, 2): 3}, RING, b"\xff", float("nan"), "a\n
 
 
 @pytest.mark.parametrize("odd", ODD, ids=map(ascii, ODD))
-def test_whatever_is_logged_is_one_line_of_json(lines: Read, odd: object) -> None:
+def test_unserializable_values_are_logged_as_one_line_of_json(
+    lines: ReadLines, odd: object
+) -> None:
     record = logging.makeLogRecord({"msg": "odd: %s", "args": (odd,), "odd": odd})
     assert service_logging._output
     service_logging._output.handle(record)
@@ -203,12 +205,14 @@ def test_whatever_is_logged_is_one_line_of_json(lines: Read, odd: object) -> Non
     assert "odd" in line["Fields"]
 
 
-@pytest.mark.parametrize("odd", [*ODD, Nameless()])
-def test_whatever_a_request_notes_it_is_one_line(lines: Read, odd: object) -> None:
+@pytest.mark.parametrize("odd", [*ODD, FailingRepr()])
+def test_unserializable_fields_of_a_request_are_logged_as_one_line(
+    lines: ReadLines, odd: object
+) -> None:
     app = create_app(load_config("testing"))
 
     @app.get("/odd")
-    def note() -> str:
+    def add_field() -> str:
         current_context.fields["odd"] = odd
         return ""
 
@@ -218,24 +222,24 @@ def test_whatever_a_request_notes_it_is_one_line(lines: Read, odd: object) -> No
     assert "odd" in line["Fields"]
 
 
-def test_probes_are_not_logged(client: FlaskClient, lines: Read) -> None:
+def test_probes_are_not_logged(client: FlaskClient, lines: ReadLines) -> None:
     for path in ("/health/live", "/__lbheartbeat__", "/metrics"):
         assert client.get(path).status_code == 200
     assert lines() == []
 
 
-def test_a_thread_that_dies_is_logged(lines: Read) -> None:
-    def die() -> None:
+def test_an_exception_in_a_thread_is_logged(lines: ReadLines) -> None:
+    def fail() -> None:
         raise RuntimeError("in a thread")
 
-    thread = threading.Thread(target=die)
+    thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
     (line,) = lines()
     assert line["Fields"]["error"] == "RuntimeError('in a thread')"
 
 
-def test_what_cannot_be_written_is_counted_and_fails_nothing(
+def test_lines_that_cannot_be_written_are_counted(
     client: FlaskClient, configure: Callable[..., Path]
 ) -> None:
     configure()
@@ -248,7 +252,9 @@ def test_what_cannot_be_written_is_counted_and_fails_nothing(
     assert LOG_LINES_LOST._value.get() == lost + 1
 
 
-def test_the_console_is_for_people(client: FlaskClient, configure: Callable[..., Path]) -> None:
+def test_the_console_format_is_plain_text(
+    client: FlaskClient, configure: Callable[..., Path]
+) -> None:
     path = configure(LOG_FORMAT="console")
     client.get("/no%0Awhere")
     logging.error("oh no: %s", "password=abcdefgh")
@@ -257,14 +263,16 @@ def test_the_console_is_for_people(client: FlaskClient, configure: Callable[...,
     assert error.endswith("oh no: password=[redacted]")
 
 
-def test_the_level_holds(client: FlaskClient, configure: Callable[..., Path]) -> None:
+def test_log_level_applies_to_summaries_too(
+    client: FlaskClient, configure: Callable[..., Path]
+) -> None:
     path = configure(LOG_LEVEL="ERROR")
     client.get("/nowhere")
     logging.warning("so so")
     assert path.read_text() == ""
 
 
-def test_production_logs_json_and_development_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_logs_json_and_development_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
     from environs import FileAwareEnv
 
     monkeypatch.delenv("LOG_FORMAT", raising=False)
@@ -276,8 +284,8 @@ def test_production_logs_json_and_development_lines(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def seen() -> Iterator[list[logging.LogRecord]]:
-    """What reaches a handler of the service's owner."""
+def handled() -> Iterator[list[logging.LogRecord]]:
+    """Return the records that another handler gets."""
     records: list[logging.LogRecord] = []
 
     class OwnHandler(logging.Handler):
@@ -290,21 +298,21 @@ def seen() -> Iterator[list[logging.LogRecord]]:
     logging.getLogger().removeHandler(handler)
 
 
-def test_a_handler_of_the_owners_sees_what_the_line_says(
-    client: FlaskClient, lines: Read, seen: list[logging.LogRecord]
+def test_other_handlers_get_the_fields_of_the_summary(
+    client: FlaskClient, lines: ReadLines, handled: list[logging.LogRecord]
 ) -> None:
     client.get("/nowhere", headers={"X-Request-ID": "rid-7"})
-    (line,), (record,) = lines(), seen
+    (line,), (record,) = lines(), handled
     assert (record.name, record.levelno) == ("request.summary", logging.INFO)
     assert record.getMessage() == "GET /nowhere 404"
     assert vars(record).items() >= line["Fields"].items()
 
 
-def test_the_line_is_the_same_whoever_else_listens(
-    client: FlaskClient, lines: Read, request: pytest.FixtureRequest
+def test_the_summary_does_not_depend_on_other_handlers(
+    client: FlaskClient, lines: ReadLines, request: pytest.FixtureRequest
 ) -> None:
     client.get("/nowhere", headers={"X-Request-ID": "rid-7"})
-    request.getfixturevalue("seen")
+    request.getfixturevalue("handled")
     client.get("/nowhere", headers={"X-Request-ID": "rid-7"})
     alone, accompanied = lines()
     for line in (alone, accompanied):
@@ -315,24 +323,24 @@ def test_the_line_is_the_same_whoever_else_listens(
     assert alone == accompanied
 
 
-def test_without_another_handler_no_record_is_made(
-    client: FlaskClient, lines: Read, monkeypatch: pytest.MonkeyPatch
+def test_no_log_record_is_created_without_another_handler(
+    client: FlaskClient, lines: ReadLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_logging, "summary_record", None)
     client.get("/nowhere")
     assert len(lines()) == 1
 
 
-def test_pytest_sees_it(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_caplog_captures_the_summary(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     client.get("/nowhere")
     assert caplog.messages == ["GET /nowhere 404"]
 
 
-def test_a_module_that_logs_while_it_is_imported_takes_nothing_away(
+def test_logging_during_import_does_not_duplicate_lines(
     client: FlaskClient, configure: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logging.info("imported")  # has logging add a handler, where there is none
+    logging.info("imported")  # adds a handler if there is none
     assert logging.getLogger().handlers
     path = configure()
     client.get("/nowhere")
@@ -341,22 +349,26 @@ def test_a_module_that_logs_while_it_is_imported_takes_nothing_away(
     assert capsys.readouterr().err == ""
 
 
-def test_a_handler_that_the_owner_has_added_before_is_kept(
-    client: FlaskClient, configure: Callable[..., Path], seen: list[logging.LogRecord]
+def test_existing_handlers_are_kept(
+    client: FlaskClient, configure: Callable[..., Path], handled: list[logging.LogRecord]
 ) -> None:
     path = configure()
     client.get("/nowhere")
-    assert len(path.read_text().splitlines()) == len(seen) == 1
+    assert len(path.read_text().splitlines()) == len(handled) == 1
 
 
-def test_a_second_call_changes_nothing(client: FlaskClient, configure: Callable[..., Path]) -> None:
+def test_only_the_first_init_logging_counts(
+    client: FlaskClient, configure: Callable[..., Path]
+) -> None:
     configure()
     path = configure(LOG_LEVEL="ERROR")
     client.get("/nowhere")
     assert len(path.read_text().splitlines()) == 1
 
 
-def test_filters_levels_and_formatters_of_the_owner_hold(client: FlaskClient, lines: Read) -> None:
+def test_custom_filters_levels_and_formatters_apply_to_summaries(
+    client: FlaskClient, lines: ReadLines
+) -> None:
     output, summary = service_logging._output, logging.getLogger("request.summary")
     assert output
     nothing = lambda _: False  # noqa: E731
@@ -373,7 +385,7 @@ def test_filters_levels_and_formatters_of_the_owner_hold(client: FlaskClient, li
     assert lines() == ["/nowhere"]
 
 
-def test_a_request_that_failed_is_logged_as_an_error(configure: Callable[..., Path]) -> None:
+def test_a_summary_of_a_5xx_has_level_error(configure: Callable[..., Path]) -> None:
     path = configure(LOG_LEVEL="ERROR")
     app = create_app(load_config("testing"))
 
@@ -386,8 +398,8 @@ def test_a_request_that_failed_is_logged_as_an_error(configure: Callable[..., Pa
     assert json.loads(line)["Type"] == "request.summary"
 
 
-def test_a_line_that_cannot_be_made_is_counted(
-    lines: Read, capsys: pytest.CaptureFixture[str]
+def test_lines_that_cannot_be_formatted_are_counted(
+    lines: ReadLines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lost = LOG_LINES_LOST._value.get()
     logging.warning("%d", "no number")

@@ -28,7 +28,7 @@ def test_requests_are_counted_by_route_method_and_status(client: FlaskClient) ->
     assert count("/health/live", "GET", 200) == before + 3
 
 
-def test_a_client_makes_up_no_label(client: FlaskClient) -> None:
+def test_clients_cannot_create_labels(client: FlaskClient) -> None:
     before = count("", "GET", 404), count("", "_OTHER", 405)
     client.get("/made/up")
     client.get("/made/up/too")
@@ -36,13 +36,13 @@ def test_a_client_makes_up_no_label(client: FlaskClient) -> None:
     assert (count("", "GET", 404), count("", "_OTHER", 405)) == (before[0] + 2, before[1] + 1)
 
 
-def test_the_request_that_asks_is_in_flight(client: FlaskClient) -> None:
-    others = len(metrics._active)  # a test may have left a response open
+def test_the_scrape_itself_is_an_active_request(client: FlaskClient) -> None:
+    others = len(metrics._active)  # left open by other tests
     exposed = client.get("/metrics").text
     assert re.search(rf"^http_server_active_requests {others + 1}\.0$", exposed, re.M)
 
 
-def test_a_fault_is_counted() -> None:
+def test_unhandled_exceptions_are_counted_as_500() -> None:
     config = load_config("testing")
     config.PROPAGATE_EXCEPTIONS = False
     app = create_app(config)
@@ -68,11 +68,11 @@ def test_a_fault_is_counted() -> None:
         "log_lines_lost_total",
     ],
 )
-def test_the_process_is_measured(client: FlaskClient, name: str) -> None:
+def test_process_metrics_are_exposed(client: FlaskClient, name: str) -> None:
     assert re.search(f"^{name}" + r"(\{.+\})? \d", client.get("/metrics").text, re.M)
 
 
-def test_openmetrics_is_given_to_who_accepts_it(client: FlaskClient) -> None:
+def test_openmetrics_is_served_if_accepted(client: FlaskClient) -> None:
     assert client.get("/metrics").content_type.startswith("text/plain")
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
     response = client.get("/metrics", headers=accept)
@@ -80,7 +80,7 @@ def test_openmetrics_is_given_to_who_accepts_it(client: FlaskClient) -> None:
     assert response.text.endswith("# EOF\n")
 
 
-def test_on_a_port_of_their_own_they_are_on_no_other() -> None:
+def test_with_metrics_port_the_application_does_not_serve_metrics() -> None:
     config = load_config("testing")
     config.METRICS_PORT = 9090
     assert create_app(config).test_client().get("/metrics").status_code == 404
@@ -90,7 +90,7 @@ def test_on_a_port_of_their_own_they_are_on_no_other() -> None:
 @pytest.mark.parametrize(
     ("host", "address"), [("127.0.0.1", "127.0.0.1"), ("::", "127.0.0.1"), ("::", "[::1]")]
 )
-def test_the_port_of_their_own(host: str, address: str) -> None:
+def test_the_metrics_server_serves_metrics_only(host: str, address: str) -> None:
     if ":" in host and not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     listener = metrics_server.open_socket(host, 0)
@@ -103,7 +103,7 @@ def test_the_port_of_their_own(host: str, address: str) -> None:
     refusal.value.close()
 
 
-def test_a_sampler_that_fails_leaves_the_others(
+def test_a_failing_sampler_does_not_stop_the_others(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:

@@ -10,31 +10,33 @@ from app.config import load_config
 from app.observability.record import PROBE_PATHS, RequestRecord, current_context, on_close, on_open
 
 
-def test_every_response_carries_a_request_id(client: FlaskClient) -> None:
+def test_every_response_has_its_own_request_id(client: FlaskClient) -> None:
     ids = {client.get(path).headers["X-Request-ID"] for path in ("/health/live", "/nowhere")}
     assert len(ids) == 2
 
 
 @pytest.mark.parametrize("header", ["X-Request-ID", "X-Correlation-ID"])
-def test_a_sane_id_is_kept(client: FlaskClient, header: str) -> None:
+def test_valid_ids_of_the_client_are_kept(client: FlaskClient, header: str) -> None:
     response = client.get("/health/live", headers={header: "caller-7"})
     assert response.headers[header] == "caller-7"
 
 
 @pytest.mark.parametrize("header", ["X-Request-ID", "X-Correlation-ID"])
 @pytest.mark.parametrize("hostile", ["", "x" * 129, "two words", "<script>", "caf\xe9", "a\tb"])
-def test_any_other_id_is_not(client: FlaskClient, header: str, hostile: str) -> None:
+def test_invalid_ids_of_the_client_are_replaced(
+    client: FlaskClient, header: str, hostile: str
+) -> None:
     response = client.get("/health/live", headers={header: hostile})
     assert response.headers.get(header) != hostile
 
 
-def test_a_problem_tells_the_ids(client: FlaskClient) -> None:
+def test_problems_contain_the_ids(client: FlaskClient) -> None:
     headers = {"X-Request-ID": "rid-7", "X-Correlation-ID": "cid-9"}
     problem = client.get("/nowhere", headers=headers).get_json()
     assert (problem["request_id"], problem["correlation_id"]) == ("rid-7", "cid-9")
 
 
-def test_outside_of_a_request_there_is_a_context_too() -> None:
+def test_current_context_works_outside_requests() -> None:
     assert current_context.request_id == current_context.correlation_id
     assert current_context.path == ""
 
@@ -47,7 +49,7 @@ def failures(hook: str) -> float:
     return REGISTRY.get_sample_value("request_hook_failures_total", {"hook": hook}) or 0.0
 
 
-def test_a_hook_that_fails_is_logged_and_counted_and_costs_nothing_else(
+def test_a_failing_hook_is_logged_and_counted_and_does_not_fail_the_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = create_app(load_config("testing"))
@@ -60,12 +62,12 @@ def test_a_hook_that_fails_is_logged_and_counted_and_costs_nothing_else(
     assert app.test_client().get("/nowhere").status_code == 404
     assert hooks == ["opened", "closed"]
     assert failures("fail") == before + 2
-    told = [record for record in caplog.records if record.name == "app.observability.record"]
-    assert [record.getMessage() for record in told] == ["The request hook fail failed."] * 2
+    logged = [record for record in caplog.records if record.name == "app.observability.record"]
+    assert [record.getMessage() for record in logged] == ["The request hook fail failed."] * 2
     assert "a faulty hook" in caplog.text
 
 
-def test_a_request_that_ends_while_it_begins_is_closed() -> None:
+def test_the_record_is_closed_if_an_open_hook_exits() -> None:
     app = create_app(load_config("testing"))
     closed: list[int] = []
 
@@ -73,7 +75,7 @@ def test_a_request_that_ends_while_it_begins_is_closed() -> None:
         raise SystemExit
 
     on_open(app, stop)
-    on_close(app, lambda context: closed.append(context.status))
+    on_close(app, lambda record: closed.append(record.status))
     with pytest.raises(SystemExit):
         app.test_client().get("/health/live")
     assert closed == [500]
@@ -81,7 +83,7 @@ def test_a_request_that_ends_while_it_begins_is_closed() -> None:
 
 @pytest.fixture
 def limited() -> Flask:
-    """An application that limits how much is asked of it."""
+    """Return an application with a rate limit."""
     config = load_config("testing")
     config.RATE_LIMIT = 1000  # type: ignore[attr-defined]
     return create_app(config)
@@ -125,7 +127,7 @@ def test_everything_else_is_logged_and_limited(
     assert summaries(caplog) == [path]
 
 
-def test_what_is_no_probe_is_logged_and_limited_at_its_path_too(
+def test_other_methods_at_a_probe_path_are_logged_and_limited(
     limited: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -133,7 +135,9 @@ def test_what_is_no_probe_is_logged_and_limited_at_its_path_too(
     assert summaries(caplog) == ["/health/live"]
 
 
-def test_metrics_elsewhere_are_no_exemption_here(caplog: pytest.LogCaptureFixture) -> None:
+def test_with_metrics_port_requests_for_metrics_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     config = load_config("testing")
     config.METRICS_PORT = 9090

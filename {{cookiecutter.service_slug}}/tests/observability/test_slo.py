@@ -16,7 +16,7 @@ def _declared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def events(name: str, sli: str) -> tuple[float | None, float | None]:
-    """How many were good, and how many bad."""
+    """Return the numbers of good and bad events."""
     labels = {"slo": name, "sli": sli}
     good, bad = ({**labels, "outcome": outcome} for outcome in ("good", "bad"))
     counted = REGISTRY.get_sample_value
@@ -30,7 +30,7 @@ def service() -> Flask:
     return create_app(config)
 
 
-def test_a_route_is_judged_by_its_answers(service: Flask) -> None:
+def test_availability_counts_the_responses_of_a_view(service: Flask) -> None:
     answers = iter([200, 404, 500])
 
     @service.get("/judged")
@@ -47,7 +47,7 @@ def test_a_route_is_judged_by_its_answers(service: Flask) -> None:
     assert REGISTRY.get_sample_value("slo_objective_ratio", labels) == 0.99
 
 
-def test_a_route_is_judged_by_its_time(service: Flask) -> None:
+def test_latency_counts_the_durations_of_a_view(service: Flask) -> None:
     naps = iter([0.0, 0.3])
 
     @service.get("/timed")
@@ -61,19 +61,19 @@ def test_a_route_is_judged_by_its_time(service: Flask) -> None:
     assert events("timed", "latency") == (1, 1)
 
 
-def test_any_other_work_is_judged_by_itself() -> None:
+def test_other_work_records_its_own_events() -> None:
     work = slo("work", objective=0.5)
     work.record(success=False)
     assert events("work", "availability") == (0, 1)
 
 
 @pytest.mark.parametrize("objective", [0, 1, 99.9])
-def test_an_objective_is_a_share(objective: float) -> None:
+def test_an_objective_must_be_between_0_and_1(objective: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         slo("wrong", objective=objective)
 
 
-def test_a_name_is_one_objective() -> None:
+def test_duplicate_names_raise() -> None:
     slo("twice", objective=0.9)
-    with pytest.raises(ValueError, match="two objectives called twice"):
+    with pytest.raises(ValueError, match="duplicate objective: twice"):
         slo("twice", objective=0.99)

@@ -6,7 +6,7 @@ from app.config import load_config
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/__version__", "/nowhere"])
-def test_every_response_carries_them(client: FlaskClient, path: str) -> None:
+def test_every_response_has_security_headers(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -16,7 +16,7 @@ def test_every_response_carries_them(client: FlaskClient, path: str) -> None:
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_a_response_of_its_own_mind_keeps_its_own(client: FlaskClient) -> None:
+def test_headers_that_a_response_sets_are_kept(client: FlaskClient) -> None:
     assert client.get("/docs").headers.getlist("Content-Security-Policy") != [
         "default-src 'none'; frame-ancestors 'none'"
     ]
@@ -24,7 +24,7 @@ def test_a_response_of_its_own_mind_keeps_its_own(client: FlaskClient) -> None:
     assert asset.headers.getlist("Cache-Control") == ["public, max-age=86400"]
 
 
-def test_https_is_for_good_in_production_alone(
+def test_hsts_is_sent_in_production_only(
     client: FlaskClient, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Strict-Transport-Security" not in client.get("/health/live").headers

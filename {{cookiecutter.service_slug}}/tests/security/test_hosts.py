@@ -1,4 +1,4 @@
-"""Whom requests may be for, and which proxies may say whom they are from."""
+"""TRUSTED_HOSTS and TRUSTED_PROXIES."""
 
 import pytest
 from flask import Flask, request, url_for
@@ -11,9 +11,9 @@ from app.config import Config, load_config
 def serve(config: Config) -> FlaskClient:
     app: Flask = create_app(config)
 
-    @app.get("/seen")
-    def seen() -> dict[str, str | None]:
-        return {"address": request.remote_addr, "url": url_for("seen", _external=True)}
+    @app.get("/request")
+    def echo() -> dict[str, str | None]:
+        return {"address": request.remote_addr, "url": url_for("echo", _external=True)}
 
     return app.test_client()
 
@@ -32,27 +32,27 @@ def serve(config: Config) -> FlaskClient:
         ("", 400),
     ],
 )
-def test_a_request_for_another_host_is_refused(host: str, status: int) -> None:
+def test_untrusted_hosts_are_rejected(host: str, status: int) -> None:
     config = load_config("testing")
     config.TRUSTED_HOSTS = ["shop.example", ".below.example"]
-    response = serve(config).get("/seen", headers={"Host": host})
+    response = serve(config).get("/request", headers={"Host": host})
     assert response.status_code == status
     assert status == 200 or response.mimetype == "application/problem+json"
 
 
-def test_probes_ask_by_address() -> None:
+def test_probes_may_use_any_host() -> None:
     config = load_config("testing")
     config.TRUSTED_HOSTS = ["shop.example"]
     client = serve(config)
-    paths = ("/health/live", "/health/startup", "/__lbheartbeat__", "/seen")
-    asked = [client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code for path in paths]
-    assert asked == [200, 200, 200, 400]
+    paths = ("/health/live", "/health/startup", "/__lbheartbeat__", "/request")
+    statuses = [client.get(path, headers={"Host": "10.0.0.7:8000"}).status_code for path in paths]
+    assert statuses == [200, 200, 200, 400]
 
 
 @pytest.mark.parametrize(
-    "path", ["/health//live", "//health/live", "/health/live/", "/health/nowhere", "/seen//x"]
+    "path", ["/health//live", "//health/live", "/health/live/", "/health/nowhere", "/request//x"]
 )
-def test_no_redirect_leads_to_a_foreign_host(path: str) -> None:
+def test_untrusted_hosts_are_not_redirected_to(path: str) -> None:
     config = load_config("testing")
     config.TRUSTED_HOSTS = ["shop.example"]
     response = serve(config).get(path, headers={"Host": "evil.example"})
@@ -66,19 +66,19 @@ FORWARDED = {
 }
 
 
-def test_no_proxy_is_believed_by_default() -> None:
-    seen = serve(load_config("testing")).get("/seen", headers=FORWARDED).get_json()
-    assert seen == {"address": "127.0.0.1", "url": "http://localhost/seen"}
+def test_no_proxy_is_trusted_by_default() -> None:
+    received = serve(load_config("testing")).get("/request", headers=FORWARDED).get_json()
+    assert received == {"address": "127.0.0.1", "url": "http://localhost/request"}
 
 
-def test_a_proxy_is_believed_and_no_one_beyond_it() -> None:
+def test_only_values_of_trusted_proxies_are_used() -> None:
     config = load_config("testing")
     config.TRUSTED_PROXIES = 1
-    seen = serve(config).get("/seen", headers=FORWARDED).get_json()
-    assert seen == {"address": "9.9.9.9", "url": "https://shop.example/seen"}
+    received = serve(config).get("/request", headers=FORWARDED).get_json()
+    assert received == {"address": "9.9.9.9", "url": "https://shop.example/request"}
 
 
 def test_a_forwarded_host_must_be_trusted_too() -> None:
     config = load_config("testing")
     config.TRUSTED_PROXIES, config.TRUSTED_HOSTS = 1, ["localhost"]
-    assert serve(config).get("/seen", headers=FORWARDED).status_code == 400
+    assert serve(config).get("/request", headers=FORWARDED).status_code == 400

@@ -1,4 +1,4 @@
-"""How much one client may ask of the service."""
+"""Rate limit per client."""
 
 import pytest
 from flask import Flask
@@ -11,7 +11,7 @@ from app.security import rate_limit
 
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
-    """A client of a service that allows three requests a minute, in a minute that does not end."""
+    """Return a client limited to three requests per minute, with the clock stopped."""
     monkeypatch.setattr(rate_limit.time, "time", lambda: 60_015.0)
     config = load_config("testing")
     config.RATE_LIMIT = 3  # type: ignore[attr-defined]
@@ -20,55 +20,57 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     return app.test_client()
 
 
-def ask(client: FlaskClient, address: str = "192.0.2.1") -> tuple[int, str]:
+def get_status(client: FlaskClient, address: str = "192.0.2.1") -> tuple[int, str]:
     response = client.get("/thing", environ_overrides={"REMOTE_ADDR": address})
     return response.status_code, response.headers["RateLimit"]
 
 
-def test_a_client_is_told_what_is_left(limited: FlaskClient) -> None:
-    assert ask(limited) == (200, '"address";r=2;t=45')
+def test_responses_have_ratelimit_headers(limited: FlaskClient) -> None:
+    assert get_status(limited) == (200, '"address";r=2;t=45')
     assert limited.get("/thing").headers["RateLimit-Policy"] == '"address";q=3;w=60'
 
 
-def test_one_request_too_many_is_refused_until_the_minute_ends(
+def test_requests_beyond_the_limit_are_rejected_until_the_minute_ends(
     limited: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [ask(limited)[0] for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert [get_status(limited)[0] for _ in range(5)] == [200, 200, 200, 429, 429]
     refused = limited.get("/thing", environ_overrides={"REMOTE_ADDR": "192.0.2.1"})
     assert (refused.headers["Retry-After"], refused.mimetype) == ("45", "application/problem+json")
     monkeypatch.setattr(rate_limit.time, "time", lambda: 60_060.0)
-    assert ask(limited) == (200, '"address";r=2;t=60')
+    assert get_status(limited) == (200, '"address";r=2;t=60')
 
 
-def test_others_go_on(limited: FlaskClient) -> None:
-    assert [ask(limited)[0] for _ in range(4)][-1] == 429
-    assert ask(limited, "192.0.2.2")[0] == 200
+def test_other_clients_are_not_limited(limited: FlaskClient) -> None:
+    assert [get_status(limited)[0] for _ in range(4)][-1] == 429
+    assert get_status(limited, "192.0.2.2")[0] == 200
 
 
-def test_an_address_of_the_same_network_is_no_other_client(limited: FlaskClient) -> None:
-    assert [ask(limited, f"2001:db8::{n}")[0] for n in range(4)][-1] == 429
-    assert ask(limited, "2001:db8:0:1::1")[0] == 200
+def test_ipv6_addresses_of_one_network_are_one_client(limited: FlaskClient) -> None:
+    assert [get_status(limited, f"2001:db8::{n}")[0] for n in range(4)][-1] == 429
+    assert get_status(limited, "2001:db8:0:1::1")[0] == 200
 
 
-def test_an_ipv4_client_of_a_socket_for_both_is_one_client(limited: FlaskClient) -> None:
-    assert [ask(limited, address)[0] for address in ["::ffff:192.0.2.9"] * 3 + ["192.0.2.9"]][
-        -1
-    ] == 429
-    assert ask(limited, "::ffff:192.0.2.10")[0] == 200
+def test_an_ipv4_mapped_address_is_the_same_client(limited: FlaskClient) -> None:
+    assert [
+        get_status(limited, address)[0] for address in ["::ffff:192.0.2.9"] * 3 + ["192.0.2.9"]
+    ][-1] == 429
+    assert get_status(limited, "::ffff:192.0.2.10")[0] == 200
 
 
 @pytest.mark.parametrize("host", ["192.0.2.11", "[2001:db8:7::1]"])
-def test_a_port_that_a_proxy_appends_makes_no_other_client(host: str, limited: FlaskClient) -> None:
-    assert [ask(limited, f"{host}:{port}")[0] for port in range(5000, 5004)] == [200] * 3 + [429]
+def test_an_appended_port_is_ignored(host: str, limited: FlaskClient) -> None:
+    assert [get_status(limited, f"{host}:{port}")[0] for port in range(5000, 5004)] == [200] * 3 + [
+        429
+    ]
 
 
-def test_made_up_proxies_buy_nothing(limited: FlaskClient) -> None:
-    asked = [
+def test_forged_x_forwarded_for_is_ignored(limited: FlaskClient) -> None:
+    statuses = [
         limited.get("/thing", headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code
         for n in range(4)
     ]
-    assert asked == [200, 200, 200, 429]
+    assert statuses == [200, 200, 200, 429]
 
 
-def test_probes_are_free(limited: FlaskClient) -> None:
+def test_probes_are_not_limited(limited: FlaskClient) -> None:
     assert {limited.get("/health/live").status_code for _ in range(9)} == {200}

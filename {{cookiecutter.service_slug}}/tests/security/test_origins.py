@@ -1,4 +1,4 @@
-"""Pages of other origins: none may read a response but those of CORS_ORIGINS."""
+"""CORS: only origins of CORS_ORIGINS may read responses."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,12 +16,12 @@ def shop() -> FlaskClient:
     return create_app(config).test_client()
 
 
-def test_there_are_none_by_default(client: FlaskClient) -> None:
+def test_no_origin_is_allowed_by_default(client: FlaskClient) -> None:
     response = client.get("/health/live", headers={"Origin": SHOP})
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_an_allowed_origin_may_read(shop: FlaskClient) -> None:
+def test_allowed_origins_get_cors_headers(shop: FlaskClient) -> None:
     response = shop.get("/health/live", headers={"Origin": SHOP})
     assert response.headers["Access-Control-Allow-Origin"] == SHOP
     assert "Access-Control-Allow-Credentials" not in response.headers
@@ -39,7 +39,7 @@ def test_an_allowed_origin_may_read(shop: FlaskClient) -> None:
         "https://shopXexample",
     ],
 )
-def test_no_other_may(shop: FlaskClient, origin: str) -> None:
+def test_other_origins_get_no_cors_headers(shop: FlaskClient, origin: str) -> None:
     for method in ("GET", "OPTIONS"):
         headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
         response = shop.open("/health/live", method=method, headers=headers)
@@ -50,7 +50,7 @@ def test_no_other_may(shop: FlaskClient, origin: str) -> None:
     "origin",
     ["*", "null", "https://*.example", "https://shop.example/", "x", "http://[", "https://a(b"],
 )
-def test_what_is_no_origin_is_refused(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_origins_raise_a_config_error(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGINS", origin)
     with pytest.raises(ConfigError, match="CORS_ORIGINS: Not an origin"):
         load_config("testing")

@@ -8,14 +8,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-# OpenTelemetry's variables are settings of the service, too: those of the machine are not for its tests.
+# Tests must not depend on OpenTelemetry's variables of this machine.
 for name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[name]
 
 
 @pytest.fixture
 def spans(app: Flask) -> Iterator[InMemorySpanExporter]:
-    """Keeps the spans that end during the test."""
+    """Return an exporter of the spans that end during the test."""
     provider = trace.get_tracer_provider()
     assert isinstance(provider, TracerProvider)
     exporter = InMemorySpanExporter()

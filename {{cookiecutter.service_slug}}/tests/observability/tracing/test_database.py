@@ -8,7 +8,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import exc, text
 
 from app.extensions import db
-from app.observability.tracing_database import summarise
+from app.observability.tracing_database import summarize_statement
 from app.observability.tracing_setup import get_tracer
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -36,7 +36,7 @@ def test_a_statement_is_a_span_without_its_values(spans: InMemorySpanExporter) -
 
 
 @pytest.mark.usefixtures("_request")
-def test_a_statement_that_fails_is_an_error(spans: InMemorySpanExporter) -> None:
+def test_a_failing_statement_sets_the_error_status(spans: InMemorySpanExporter) -> None:
     with pytest.raises(exc.DBAPIError):
         db.session.execute(text("SELECT nothing FROM nowhere"))
     (span,) = spans.get_finished_spans()
@@ -45,7 +45,9 @@ def test_a_statement_that_fails_is_an_error(spans: InMemorySpanExporter) -> None
     assert span.attributes["error.type"]
 
 
-def test_outside_of_a_traced_request_there_is_none(app: Flask, spans: InMemorySpanExporter) -> None:
+def test_statements_outside_a_sampled_request_have_no_span(
+    app: Flask, spans: InMemorySpanExporter
+) -> None:
     db.session.execute(text("SELECT 1"))
     assert spans.get_finished_spans() == ()
 
@@ -60,5 +62,5 @@ def test_outside_of_a_traced_request_there_is_none(app: Flask, spans: InMemorySp
         ("SELECT 1", "SELECT"),
     ],
 )
-def test_a_statement_is_summed_up_by_its_verb_and_table(statement: str, summary: str) -> None:
-    assert summarise(statement)[1] == summary
+def test_summaries_have_the_verb_and_the_table(statement: str, summary: str) -> None:
+    assert summarize_statement(statement)[1] == summary

@@ -26,7 +26,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.mark.usefixtures("app")
-def test_a_call_is_a_span_that_the_trace_goes_on_from(
+def test_a_call_is_a_span_and_the_parent_of_the_next_service(
     client: httpx.Client, upstream: respx.Route, spans: InMemorySpanExporter
 ) -> None:
     upstream.respond(200)
@@ -53,7 +53,7 @@ def test_a_call_is_a_span_that_the_trace_goes_on_from(
     ("outcome", "error"),
     [(httpx.Response(503), "503"), (httpx.ConnectError("away"), "ConnectError")],
 )
-def test_a_call_that_fails_is_an_error(
+def test_a_failing_call_sets_the_error_status(
     client: httpx.Client,
     upstream: respx.Route,
     spans: InMemorySpanExporter,
@@ -73,7 +73,7 @@ def test_a_call_that_fails_is_an_error(
 
 
 @pytest.mark.usefixtures("app")
-def test_a_trace_that_is_not_sampled_goes_on_as_such(
+def test_an_unsampled_trace_is_propagated_unsampled(
     client: httpx.Client, upstream: respx.Route, spans: InMemorySpanExporter
 ) -> None:
     upstream.respond(200)

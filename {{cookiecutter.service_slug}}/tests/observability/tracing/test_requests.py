@@ -19,7 +19,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Flask:
-    monkeypatch.setattr("app.RESOURCES", [])  # one may have this path
+    monkeypatch.setattr("app.RESOURCES", [])  # a resource may have this path
     config = load_config("testing")
     config.PROPAGATE_EXCEPTIONS = False
     config.BAGGAGE_ALLOWED = ["tenant"]
@@ -65,7 +65,9 @@ def test_a_request_is_a_span_named_by_its_route(
     assert "token" not in str(dict(span.attributes))
 
 
-def test_a_fault_is_an_error_of_the_span(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+def test_an_unhandled_exception_sets_the_error_status(
+    client: FlaskClient, spans: InMemorySpanExporter
+) -> None:
     problem = client.get("/things/0").get_json()
     (span,) = spans.get_finished_spans()
     assert span.context
@@ -78,7 +80,9 @@ def test_a_fault_is_an_error_of_the_span(client: FlaskClient, spans: InMemorySpa
     assert event.attributes["exception.message"] == "no thing"
 
 
-def test_a_mistake_of_the_client_is_none(client: FlaskClient, spans: InMemorySpanExporter) -> None:
+def test_a_4xx_does_not_set_the_error_status(
+    client: FlaskClient, spans: InMemorySpanExporter
+) -> None:
     client.get("/nowhere")
     (span,) = spans.get_finished_spans()
     assert (span.name, span.status.status_code) == ("GET", StatusCode.UNSET)
@@ -91,7 +95,7 @@ def test_probes_are_not_traced(client: FlaskClient, spans: InMemorySpanExporter)
 
 
 @pytest.mark.parametrize("port", ["abc", "\xb2", "9" * 5000, ""])
-def test_a_request_cannot_hide_behind_its_port(
+def test_an_invalid_forwarded_port_does_not_break_the_span(
     spans: InMemorySpanExporter, caplog: pytest.LogCaptureFixture, port: str
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -116,31 +120,31 @@ def test_a_request_cannot_hide_behind_its_port(
     assert REGISTRY.get_sample_value("http_server_active_requests") == before
 
 
-def test_an_exception_that_cannot_be_told_is_a_problem_all_the_same(
+def test_an_exception_whose_str_raises_is_still_a_problem(
     service: Flask, spans: InMemorySpanExporter
 ) -> None:
-    class UntoldError(Exception):
+    class FailingStrError(Exception):
         def __str__(self) -> str:
             raise ValueError
 
-    @service.get("/untold")
-    def untold() -> str:
-        raise UntoldError
+    @service.get("/failing")
+    def failing() -> str:
+        raise FailingStrError
 
-    response = service.test_client().get("/untold")
+    response = service.test_client().get("/failing")
     assert (response.status_code, response.mimetype) == (500, "application/problem+json")
     (span,) = spans.get_finished_spans()
     assert span.status.status_code is StatusCode.ERROR
 
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
-KEPT = {
+VALID = {
     "sampled": f"00-{TRACE}-{PARENT}-01",
     "a flag of a later version": f"00-{TRACE}-{PARENT}-03",
     "a later version": f"01-{TRACE}-{PARENT}-01",
     "a later version with more in it": f"cc-{TRACE}-{PARENT}-01-what-the-future-holds",
 }
-IGNORED = {
+INVALID = {
     "empty": "",
     "no version": f"{TRACE}-{PARENT}-01",
     "forbidden version": f"ff-{TRACE}-{PARENT}-01",
@@ -162,8 +166,10 @@ IGNORED = {
 }
 
 
-@pytest.mark.parametrize("header", KEPT.values(), ids=KEPT.keys())
-def test_a_trace_goes_on(client: FlaskClient, spans: InMemorySpanExporter, header: str) -> None:
+@pytest.mark.parametrize("header", VALID.values(), ids=VALID.keys())
+def test_a_valid_traceparent_is_continued(
+    client: FlaskClient, spans: InMemorySpanExporter, header: str
+) -> None:
     client.get("/things/7", headers={"traceparent": header})
     (span,) = spans.get_finished_spans()
     assert span.context
@@ -172,8 +178,8 @@ def test_a_trace_goes_on(client: FlaskClient, spans: InMemorySpanExporter, heade
     assert f"{span.parent.span_id:016x}" == PARENT
 
 
-@pytest.mark.parametrize("header", IGNORED.values(), ids=IGNORED.keys())
-def test_a_trace_that_is_none_is_ignored(
+@pytest.mark.parametrize("header", INVALID.values(), ids=INVALID.keys())
+def test_an_invalid_traceparent_is_ignored(
     client: FlaskClient, spans: InMemorySpanExporter, header: str
 ) -> None:
     response = client.get("/things/7", headers={"traceparent": header, "tracestate": "a=1"})
@@ -185,7 +191,7 @@ def test_a_trace_that_is_none_is_ignored(
     assert "tracestate" not in response.get_json()
 
 
-def test_a_trace_that_is_not_sampled_stays_so(
+def test_an_unsampled_traceparent_stays_unsampled(
     client: FlaskClient, spans: InMemorySpanExporter
 ) -> None:
     answer = client.get("/things/7", headers={"traceparent": f"00-{TRACE}-{PARENT}-00"}).get_json()
@@ -208,33 +214,31 @@ def test_a_trace_that_is_not_sampled_stays_so(
     ],
     ids=["two members", "an empty member", "upper case", "a member twice", "33 members"],
 )
-def test_the_state_of_a_trace_is_passed_on(
-    client: FlaskClient, header: str, sent: str | None
-) -> None:
+def test_tracestate_is_propagated(client: FlaskClient, header: str, sent: str | None) -> None:
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": header}
     answer = client.get("/things/7", headers=headers).get_json()
     assert answer["traceparent"].startswith(f"00-{TRACE}-")
     assert answer.get("tracestate") == sent
 
 
-def test_of_the_baggage_only_what_is_allowed_leaves(client: FlaskClient) -> None:
+def test_only_allowed_baggage_is_propagated(client: FlaskClient) -> None:
     answer = client.get("/things/7", headers={"baggage": "tenant=7,secret=x"}).get_json()
     assert answer["baggage"] == "tenant=7"
 
 
 @pytest.mark.parametrize("header", ["baggage", "tracestate"])
-def test_what_is_no_baggage_costs_no_time_and_no_log(
+def test_malformed_headers_are_cheap_and_not_logged(
     client: FlaskClient, caplog: pytest.LogCaptureFixture, header: str
 ) -> None:
     sent = ",".join(["a" + " " * 8000 + "b"] * 7)
     started = time.perf_counter()
-    client.get("/things/7", headers={"traceparent": KEPT["sampled"], header: sent})
+    client.get("/things/7", headers={"traceparent": VALID["sampled"], header: sent})
     assert time.perf_counter() - started < 0.2
     assert "w3c" not in caplog.text
     assert all(len(message) < 8000 for message in caplog.messages)
 
 
-def test_nothing_of_a_request_is_left_after_it(client: FlaskClient) -> None:
-    client.get("/things/7", headers={"traceparent": KEPT["sampled"], "baggage": "tenant=7"})
+def test_span_and_baggage_are_detached_after_the_request(client: FlaskClient) -> None:
+    client.get("/things/7", headers={"traceparent": VALID["sampled"], "baggage": "tenant=7"})
     assert not trace.get_current_span().get_span_context().is_valid
     assert baggage.get_all() == {}

@@ -1,4 +1,4 @@
-"""Which requests are traced, and how far a caller may decide it."""
+"""Which requests are sampled, and how far a caller can decide it."""
 
 from types import SimpleNamespace
 
@@ -13,20 +13,20 @@ from app.observability import tracing_setup
 from app.observability.tracing_setup import choose_sampler
 
 SAMPLED, UNSAMPLED = TraceFlags(TraceFlags.SAMPLED), TraceFlags(0)
-# A client may choose the trace id, too: by this one, any share of traces would have it.
+# A trace id that any ratio samples: a client can choose it.
 LOWEST = 1 << 64
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that stands still until it is set."""
+    """Replace the clock with one that the test sets."""
     clock = SimpleNamespace(now=1000.5)
     monkeypatch.setattr(tracing_setup, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 
 def count_traced(limit: int, ratio: float, flags: TraceFlags, requests: int = 1000) -> int:
-    """Return how many requests with a traceparent of such flags are traced."""
+    """Return the number of sampled requests, whose traceparent has `flags`."""
     app = Flask(__name__)
     app.config.update(TESTING=True, TRACES_SAMPLE_RATIO=ratio, TRACES_PARENT_LIMIT=limit)
     tracer = TracerProvider(sampler=choose_sampler(app)).get_tracer("tests")
@@ -38,33 +38,33 @@ def count_traced(limit: int, ratio: float, flags: TraceFlags, requests: int = 10
 
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("limit", [0, 10])
-def test_callers_have_no_more_traced_than_the_limit(limit: int) -> None:
+def test_sampled_callers_are_followed_up_to_the_limit(limit: int) -> None:
     assert count_traced(limit, 0.0, SAMPLED) == limit
 
 
 @pytest.mark.usefixtures("clock")
-def test_beyond_the_limit_the_ratio_decides_whatever_the_trace_is_called() -> None:
+def test_beyond_the_limit_the_ratio_decides_for_any_trace_id() -> None:
     assert 10 < count_traced(10, 0.1, SAMPLED) < 200
     assert count_traced(10, 1.0, SAMPLED) == 1000
 
 
-def test_the_limit_is_for_a_second(clock: SimpleNamespace) -> None:
+def test_the_limit_is_per_second(clock: SimpleNamespace) -> None:
     sampler = tracing_setup.CallerSampler(2, 0.0)
-    assert [sampler.follows() for _ in range(3)] == [True, True, False]
+    assert [sampler.is_within_limit() for _ in range(3)] == [True, True, False]
     clock.now += 1
-    assert [sampler.follows() for _ in range(3)] == [True, True, False]
+    assert [sampler.is_within_limit() for _ in range(3)] == [True, True, False]
 
 
-def test_a_caller_that_does_not_sample_is_followed() -> None:
+def test_unsampled_callers_are_not_traced() -> None:
     assert count_traced(10, 1.0, UNSAMPLED) == 0
 
 
-def test_opentelemetrys_own_sampler_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_otel_traces_sampler_replaces_the_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
     assert count_traced(0, 0.0, SAMPLED) == 1000
 
 
-def test_a_limit_below_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_negative_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACES_PARENT_LIMIT", "-1")
     with pytest.raises(ConfigError, match="TRACES_PARENT_LIMIT"):
         load_config("testing")
