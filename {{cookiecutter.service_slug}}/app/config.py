@@ -18,7 +18,7 @@ from app.auth import keys
 from app.database.engine import engine_options, with_driver
 {% endif %}
 from app.own_settings import read_own
-from app.version import SERVICE_NAME
+from app.version import SERVICE
 
 DOTENV = Path(__file__).parents[1] / ".env"
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-deploy-it"
@@ -139,8 +139,8 @@ class Config:
         development_key = self.unless_production(keys.DEVELOPMENT_KEY)
         jwt_keys = env.str("JWT_KEYS", validate=keys.validate_signing_keys, **development_key)
         self.JWT_KEYS: list[keys.Key] = keys.parse_keys(jwt_keys) if jwt_keys else []
-        self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE_NAME, validate=not_empty)
-        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
+        self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE, validate=not_empty)
+        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE, validate=not_empty)
         # All three in seconds.
         self.ACCESS_TOKEN_LIFETIME = env.int(
             "ACCESS_TOKEN_LIFETIME", 15 * 60, validate=validate.Range(1, 24 * 3600)
@@ -163,7 +163,7 @@ class Config:
         self.JWT_ISSUER = env.str(
             "JWT_ISSUER", validate=not_empty, **self.unless_production("development")
         )
-        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE_NAME, validate=not_empty)
+        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE, validate=not_empty)
         {% elif cookiecutter.auth == "session" %}
 
         # Browsers accept a __Host- cookie over HTTPS only, and only from this host (RFC 6265bis).
@@ -256,8 +256,8 @@ def load_config(name: str | None = None) -> Config:
     except EnvValidationError as error:
         faults = cast("dict[str, list[str]]", error.error_messages) | faults
     except ValueError as error:  # a <NAME>_FILE that cannot be read
-        raise ConfigError(f"Invalid {name} configuration of {SERVICE_NAME}. {error}") from error
+        raise ConfigError(f"Invalid {name} configuration of {SERVICE}. {error}") from error
     if faults:
         listed = (f"{variable}: {' '.join(messages)}" for variable, messages in faults.items())
-        raise ConfigError(f"Invalid {name} configuration of {SERVICE_NAME}. {' '.join(listed)}")
+        raise ConfigError(f"Invalid {name} configuration of {SERVICE}. {' '.join(listed)}")
     return config

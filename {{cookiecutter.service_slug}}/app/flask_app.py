@@ -2,10 +2,10 @@
 
 import re
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any
 
 import orjson
-from flask import Flask, Request, Response, current_app
+from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.datastructures import ETags, ImmutableMultiDict
@@ -14,8 +14,6 @@ from werkzeug.routing import MapAdapter
 from werkzeug.sansio.http import parse_cookie
 from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
-
-T = TypeVar("T")
 
 # Probes: measured, but exempt from the request log, the rate limit and TRUSTED_HOSTS.
 # Exact paths, because a prefix would exempt any path that starts with it.
@@ -30,20 +28,6 @@ ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 COMPRESSION_SUFFIXES = ("-gzip", "-br")
 
 collapse_spaces = re.compile(r"[ \t]+").sub
-
-
-class AppState(Generic[T]):
-    """Typed accessor of one value in `app.extensions`."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def set(self, app: Flask, value: T) -> None:
-        app.extensions[self.name] = value
-
-    def get(self, app: Flask | None = None) -> T:
-        """Return the value for `app`, by default the current application."""
-        return cast("T", (app or current_app).extensions[self.name])
 
 
 class OrjsonProvider(DefaultJSONProvider):

@@ -7,7 +7,7 @@ from typing import Any
 
 from dockerflow.version import get_version
 
-SERVICE_NAME = "{{ cookiecutter.service_slug }}"
+SERVICE = "{{ cookiecutter.service_slug }}"
 __version__ = "0.1.0"
 
 ROOT = Path(__file__).parents[1]

@@ -28,9 +28,9 @@ def test_openapi_is_generated_once_and_revalidated(
 
 def test_each_application_has_its_own_openapi() -> None:
     first, second = (create_app(load_config("testing")) for _ in range(2))
-    api.spec.tag({"name": "second"})
+    api.spec.tag({"name": "second-application"})
     described = [app.test_client().get("/openapi.json").text for app in (first, second)]
-    assert ["second" in spec for spec in described] == [False, True]
+    assert ["second-application" in spec for spec in described] == [False, True]
 
 
 def test_the_service_serves_all_files_of_the_page(client: FlaskClient) -> None:

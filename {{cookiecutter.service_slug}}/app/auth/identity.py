@@ -10,7 +10,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.local import LocalProxy
 
 from app.observability.record import get_record
-from app.version import SERVICE_NAME
+from app.version import SERVICE
 
 # Key of the caller in a request's WSGI environment.
 IDENTITY_KEY = "app.identity"
@@ -81,7 +81,7 @@ def namespace_by_caller(key: str) -> str:
 
 def unauthorized(description: str, **parameters: str) -> Unauthorized:
     """Return a 401 error with its WWW-Authenticate challenge."""
-    challenge = WWWAuthenticate(authentication.scheme, {"realm": SERVICE_NAME, **parameters})
+    challenge = WWWAuthenticate(authentication.scheme, {"realm": SERVICE, **parameters})
     return Unauthorized(description, www_authenticate=challenge)
 
 

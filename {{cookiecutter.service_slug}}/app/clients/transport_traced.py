@@ -5,7 +5,7 @@ from opentelemetry import trace
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind, StatusCode
 
-from app.observability.tracing_setup import get_tracer
+from app.observability.tracing import get_tracer
 
 
 class TracingTransport(httpx.BaseTransport):

@@ -19,9 +19,7 @@ from threading import Lock, Thread
 from dockerflow.checks import CheckMessage, Error, get_checks
 from dockerflow.checks import run_checks as summarize_checks
 from dockerflow.checks.registry import ChecksResults
-from flask import Flask
-
-from app.flask_app import AppState
+from flask import Flask, current_app
 
 Check = Callable[[], list[CheckMessage] | None]
 
@@ -83,17 +81,15 @@ class CheckRunner:
             outcomes.put((name, [Error(type(error).__name__, id=f"{name}.failed")]))
 
 
-runner = AppState[CheckRunner]("checks")
-
-
 def init_checks(app: Flask) -> None:
     """Create the application's check runner."""
-    runner.set(app, CheckRunner(app))
+    app.extensions["checks"] = CheckRunner(app)
 
 
 def run_checks() -> ChecksResults:
     """Return the results of the current application's checks."""
-    return runner.get().run()
+    runner: CheckRunner = current_app.extensions["checks"]
+    return runner.run()
 
 
 # Shared memory: set in the master, read in the workers that it has forked.

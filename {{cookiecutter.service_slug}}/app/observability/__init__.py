@@ -6,11 +6,11 @@ from app.observability.logging import init_access_log
 from app.observability.metrics import init_metrics
 from app.observability.record import init_records
 from app.observability.slo import init_slo
-{% if cookiecutter.tracing != "none" %}
-from app.observability.tracing import init_tracing
-{% endif %}
 {% if cookiecutter.tracing != "none" and cookiecutter.database != "none" %}
 from app.observability.tracing_database import trace_statements
+{% endif %}
+{% if cookiecutter.tracing != "none" %}
+from app.observability.tracing_setup import init_tracing
 {% endif %}
 
 

@@ -24,7 +24,7 @@ from flask import Flask
 
 from app.observability.metrics import LOG_LINES_LOST
 from app.observability.record import RequestRecord, get_record, on_close
-from app.version import SERVICE_NAME
+from app.version import SERVICE
 
 if TYPE_CHECKING:
     from app.config import Config
@@ -223,7 +223,7 @@ def init_logging(config: "Config", descriptor: int) -> None:
         if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
             root.removeHandler(handler)
     formatter: JsonFormatter | ConsoleFormatter = (
-        JsonFormatter(logger_name=SERVICE_NAME)
+        JsonFormatter(logger_name=SERVICE)
         if config.LOG_FORMAT == "json"
         else ConsoleFormatter(colors=os.isatty(descriptor) and "NO_COLOR" not in os.environ)
     )

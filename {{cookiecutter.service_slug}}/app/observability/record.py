@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from flask import Flask
 from werkzeug.local import LocalProxy
 
-from app.flask_app import PROBE_PATHS, AppState
+from app.flask_app import PROBE_PATHS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -55,14 +55,11 @@ class RequestRecord:
         self.environ = environ
         method: str = environ.get("REQUEST_METHOD", "")
         self.method = method if method in METHODS else "_OTHER"
+        # WSGI decodes the path's bytes as Latin-1 (PEP 3333).
+        path: str = environ.get("PATH_INFO", "")
+        self.path = path if path.isascii() else path.encode("latin-1").decode(errors="replace")
         self.fields: dict[str, Any] = {}
         self.started = perf_counter()
-
-    @property
-    def path(self) -> str:
-        # WSGI decodes the path's bytes as Latin-1 (PEP 3333).
-        path = cast("str", self.environ.get("PATH_INFO", ""))
-        return path if path.isascii() else path.encode("latin-1").decode(errors="replace")
 
 
 # A hook called with a request's record.
@@ -196,36 +193,37 @@ class RecordedBody:
             self.middleware.close(self.record)
 
 
-recorder = AppState[RequestRecorder]("request_recorder")
-
-
 def init_records(app: Flask) -> None:
     """Record the requests of the application."""
-    middleware = RequestRecorder(app.wsgi_app)
-    recorder.set(app, middleware)
-    app.wsgi_app = middleware  # type: ignore[method-assign]
+    recorder = RequestRecorder(app.wsgi_app)
+    app.extensions["request_recorder"] = recorder
+    app.wsgi_app = recorder  # type: ignore[method-assign]
+
+
+def get_recorder(app: Flask) -> RequestRecorder:
+    return cast("RequestRecorder", app.extensions["request_recorder"])
 
 
 def on_open(app: Flask, hook: RequestHook) -> None:
     """Call `hook` with the record of each request when it begins."""
-    recorder.get(app).openers.append(hook)
+    get_recorder(app).openers.append(hook)
 
 
 def on_close(app: Flask, hook: RequestHook) -> None:
     """Call `hook` with the record of each request when its response is sent."""
-    recorder.get(app).closers.append(hook)
+    get_recorder(app).closers.append(hook)
 
 
 def on_failure(app: Flask, callback: Callable[[str], None]) -> None:
     """Call `callback` with the name of each hook that raises."""
-    recorder.get(app).on_failure = callback
+    get_recorder(app).on_failure = callback
 
 
 def exclude_from_log(app: Flask, path: str) -> None:
     """Exempt GET requests for `path` from the request log and the rate limit."""
-    recorder.get(app).unrecorded.add(path)
+    get_recorder(app).unrecorded.add(path)
 
 
 def set_default_headers(app: Flask, headers: dict[str, str]) -> None:
     """Add each of `headers` to every response that does not set its own."""
-    recorder.get(app).headers = headers
+    get_recorder(app).headers = headers

@@ -2,14 +2,17 @@
 
 import contextlib
 import re
+import threading
 from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, got_request_exception
+from flask import Flask
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.propagators.textmap import Getter
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import (
     NonRecordingSpan,
     Span,
@@ -21,25 +24,35 @@ from opentelemetry.trace import (
 )
 
 from app.flask_app import collapse_spaces
-from app.observability.record import RequestRecord, on_close, on_open
-from app.observability.tracing_setup import get_tracer, init_provider, may_sample, use_trace_id
+from app.observability.record import RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 SPAN = "app.span"
 NO_PARENT = Context()
+TRACE_ID_LIMIT = TraceIdRatioBased.TRACE_ID_LIMIT
 UNSAMPLED = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
 is_port = re.compile(r"[0-9]{1,5}").fullmatch
 
 
-def init_tracing(app: Flask) -> None:
-    """Trace the requests of the application."""
-    init_provider(app)
-    spans = RequestSpans()
-    on_open(app, spans.open)
-    on_close(app, spans.close)
-    got_request_exception.connect(record_exception, app)
+class TraceIds(RandomIdGenerator):
+    """Generator of random ids, except for a trace id that is set before the span starts."""
+
+    def __init__(self) -> None:
+        self.local = threading.local()
+
+    def generate_trace_id(self) -> int:
+        trace_id: int | None = self.local.__dict__.pop("trace_id", None)
+        return trace_id or super().generate_trace_id()
+
+
+trace_ids = TraceIds()
+
+
+def get_tracer() -> trace.Tracer:
+    """Return the service's tracer."""
+    return trace.get_tracer("app")
 
 
 def header_key(name: str) -> str:
@@ -62,7 +75,9 @@ class EnvironGetter(Getter["WSGIEnvironment"]):
 class RequestSpans:
     """Request hooks: a span per request, current until its response is sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: int | None) -> None:
+        """New traces are sampled if their id is below `bound`; None leaves it to the sampler."""
+        self.bound = bound
         self.tracer = get_tracer()
         self.propagator = get_global_textmap()
         self.headers = [header_key(name) for name in self.propagator.fields]
@@ -86,10 +101,11 @@ class RequestSpans:
     def start_span(self, record: RequestRecord, parent: Context) -> Span:
         if parent is NO_PARENT:
             trace_id = getrandbits(128) or 1
-            if not may_sample(trace_id):  # usually: decided before creating a span
+            if self.bound is not None and trace_id & TRACE_ID_LIMIT >= self.bound:
+                # Most requests: decided before creating a span.
                 span_id = getrandbits(64) or 1
                 return NonRecordingSpan(SpanContext(trace_id, span_id, False, UNSAMPLED))
-            use_trace_id(trace_id)
+            trace_ids.local.trace_id = trace_id
         return self.tracer.start_span(record.method, parent, SpanKind.SERVER)
 
     def close(self, record: RequestRecord) -> None:

@@ -9,8 +9,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, ExceptionContext, ExecutionContext
 
-from app.observability.tracing_setup import get_tracer
+from app.observability.tracing import get_tracer
 
+tracer = get_tracer()
 SPAN = "_service_span"
 TABLE = re.compile(r"(?i)\b(?:FROM|INTO|UPDATE)\s+[\"`]?(\w+)")
 
@@ -48,7 +49,7 @@ def start_span(
         "server.port": url.port,
     }
     present = {name: value for name, value in attributes.items() if value is not None}
-    span = get_tracer().start_span(summary, kind=SpanKind.CLIENT, attributes=present)
+    span = tracer.start_span(summary, kind=SpanKind.CLIENT, attributes=present)
     setattr(execution, SPAN, span)
 
 

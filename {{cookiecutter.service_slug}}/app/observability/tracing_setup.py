@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from random import random
 from typing import Any
 
-from flask import Flask
+from flask import Flask, got_request_exception
 from opentelemetry import baggage, trace
 from opentelemetry.context import Context, get_current
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
@@ -28,7 +28,6 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     ALWAYS_ON,
@@ -39,7 +38,9 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from prometheus_client import Counter
 
-from app.version import SERVICE_NAME, read_version
+from app.observability.record import on_close, on_open
+from app.observability.tracing import RequestSpans, record_exception, trace_ids
+from app.version import SERVICE, read_version
 
 # Seconds that a stopping process may take to export its remaining spans.
 STOP_TIMEOUT = 5
@@ -50,6 +51,19 @@ EXPORTED, LOST = SPANS.labels("exported"), SPANS.labels("lost")
 library = logging.getLogger("opentelemetry")
 
 
+# A new trace is sampled only if its id is below; None leaves it to the sampler.
+_bound: int | None = None
+
+
+def init_tracing(app: Flask) -> None:
+    """Trace the requests of the application."""
+    init_provider(app)
+    spans = RequestSpans(_bound)
+    on_open(app, spans.open)
+    on_close(app, spans.close)
+    got_request_exception.connect(record_exception, app)
+
+
 def init_provider(app: Flask) -> None:
     """Set up OpenTelemetry, once per process."""
     global _bound
@@ -57,7 +71,7 @@ def init_provider(app: Flask) -> None:
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         return
     built = {
-        "service.name": SERVICE_NAME,
+        "service.name": SERVICE,
         "service.version": read_version()["version"],
         "deployment.environment.name": app.config["ENVIRONMENT"],
     }
@@ -65,7 +79,7 @@ def init_provider(app: Flask) -> None:
         _bound = TraceIdRatioBased(sample_ratio(app)).bound
     provider = TracerProvider(
         sampler=choose_sampler(app),
-        id_generator=_ids,
+        id_generator=trace_ids,
         resource=Resource.create(built).merge(OTELResourceDetector().detect()),
         shutdown_on_exit=False,
     )
@@ -125,36 +139,6 @@ class CallerSampler(Sampler):
 
     def get_description(self) -> str:
         return f"CallerSampler({self.limit}, {self.ratio})"
-
-
-class TraceIds(RandomIdGenerator):
-    """Generator of random ids, except for a trace id set by `use_trace_id`."""
-
-    def __init__(self) -> None:
-        self.local = threading.local()
-
-    def generate_trace_id(self) -> int:
-        trace_id: int | None = self.local.__dict__.pop("trace_id", None)
-        return trace_id or super().generate_trace_id()
-
-
-_ids = TraceIds()
-_bound: int | None = None
-
-
-def may_sample(trace_id: int) -> bool:
-    """Return whether the sampler may sample a new trace of this id."""
-    return _bound is None or trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < _bound
-
-
-def use_trace_id(trace_id: int) -> None:
-    """Use `trace_id` for the next trace that this thread starts."""
-    _ids.local.trace_id = trace_id
-
-
-def get_tracer() -> trace.Tracer:
-    """Return the service's tracer."""
-    return trace.get_tracer("app")
 
 
 class CountingProcessor(BatchSpanProcessor):

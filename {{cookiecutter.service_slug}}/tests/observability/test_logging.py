@@ -18,7 +18,7 @@ from app.config import CONFIGS, load_config
 from app.observability import logging as service_logging
 from app.observability.metrics import LOG_LINES_LOST
 from app.observability.record import current_context
-from app.version import SERVICE_NAME
+from app.version import SERVICE
 
 ReadLines = Callable[[], list[dict[str, Any]]]
 
@@ -75,7 +75,7 @@ def test_a_request_is_logged_as_one_summary_line(client: FlaskClient, lines: Rea
     assert line.pop("Hostname")
     assert line == {
         "Type": "request.summary",
-        "Logger": SERVICE_NAME,
+        "Logger": SERVICE,
         "EnvVersion": "2.0",
         "Severity": 6,
         "Pid": os.getpid(),
@@ -104,7 +104,7 @@ def test_other_lines_have_the_format_of_dockerflow(lines: ReadLines) -> None:
     )
     logging.getLogger("some.library").handle(record)
     (line,) = lines()
-    expected = MozlogFormatter(logger_name=SERVICE_NAME).convert_record(record)
+    expected = MozlogFormatter(logger_name=SERVICE).convert_record(record)
     assert expected["Fields"] == {"pump": 3, "msg": "low on fuel"}
     assert line["Fields"].items() >= expected.pop("Fields").items()
     del line["Fields"]

@@ -8,8 +8,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import exc, text
 
 from app.extensions import db
+from app.observability.tracing import get_tracer
 from app.observability.tracing_database import summarize_statement
-from app.observability.tracing_setup import get_tracer
 
 pytestmark = pytest.mark.usefixtures("app_context")
 

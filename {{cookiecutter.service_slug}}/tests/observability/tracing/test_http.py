@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
 
 from app.clients.http import make_client
-from app.observability.tracing_setup import get_tracer
+from app.observability.tracing import get_tracer
 
 URL = "https://user:secret@upstream.example/things?token=x"
 
