@@ -34,13 +34,20 @@ if "app" not in sys.modules:
 from app.config import ConfigError, load_config  # noqa: E402
 from app.health.checks import begin_shutdown  # noqa: E402
 from app.observability import logging, metrics, metrics_server  # noqa: E402
+{% if cookiecutter.tracing != "none" %}
+from app.observability.tracing_setup import stop_tracing  # noqa: E402
+{% endif %}
 from app.security import security_headers  # noqa: E402
 from app.security.worker import Worker, write_error  # noqa: E402
 
 try:
     settings = load_config()
 except ConfigError as error:
-    sys.exit(str(error))
+    # When SIGHUP reloads this file, a running service keeps its settings.
+    if Worker.settings is None:
+        sys.exit(str(error))
+    print(error, file=sys.stderr)
+    settings = Worker.settings
 
 host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
 bind = f"{host}:{settings.PORT}"
@@ -52,6 +59,7 @@ timeout = settings.WEB_TIMEOUT
 # sync, with 2 workers each: 0.5 for the shortest requests, 3.5 for requests that wait 100 ms.
 # (gevent: 1.4 and 8, but it patches every library.)
 worker_class = Worker
+Worker.settings = settings
 Worker.request_timeout = settings.REQUEST_TIMEOUT
 Worker.connections_per_address = settings.CONNECTIONS_PER_ADDRESS
 
@@ -147,3 +155,10 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     metrics.end_worker(worker.slot)
+{% if cookiecutter.tracing != "none" %}
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    # Not left to atexit, which waits for requests that hang.
+    stop_tracing()
+{% endif %}

@@ -6,21 +6,30 @@ from urllib.parse import urlsplit
 
 from environs import ValidationError
 
+# Underscores are legal within the names of containers.
+HOST = r"[^\W_]([\w.-]*\w)?"
+
 
 def validate_address(host: str) -> None:
     """Require an IP address or a host name to listen on."""
+    is_name = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host)
+    if not is_name and not is_ip_address(host.removeprefix("[").removesuffix("]")):
+        raise ValidationError(f"Not an address: {host!r}.")
+
+
+def is_ip_address(text: str) -> bool:
     try:
-        ip_address(host.removeprefix("[").removesuffix("]"))
+        ip_address(text)
     except ValueError:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
-            raise ValidationError(f"Not an address: {host!r}.") from None
+        return False
+    return True
 
 
 def validate_hosts(hosts: list[str]) -> None:
     """Require host names, each with an optional port; a leading dot matches subdomains."""
     for host in hosts:
         # No IPv6 addresses: Werkzeug compares the part before the first colon.
-        if not re.fullmatch(r"\.?[^\W_]([\w.-]*\w)?(:\d{1,5})?", host) or ".." in host:
+        if not re.fullmatch(rf"\.?{HOST}(:\d{{1,5}})?", host) or ".." in host:
             raise ValidationError(f"Not a host name: {host!r}.")
 
 
@@ -46,8 +55,11 @@ def require_scheme(url: str, *schemes: str) -> None:
     """Require an absolute URL with one of `schemes`, or an empty string."""
     try:
         parts = urlsplit(url)
-        is_absolute = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        is_host = is_ip_address(host) or re.fullmatch(HOST, host) and ".." not in host
+        # urlsplit() drops line breaks and tabs, which an HTTP client would not.
+        is_absolute = parts.scheme in schemes and parts.port != 0 and not re.search(r"[\s\\]", url)
     except ValueError:
-        is_absolute = False
-    if url and not is_absolute:
+        is_host = is_absolute = False
+    if url and not (is_absolute and is_host):
         raise ValidationError(f"Must be a URL that starts with {' or '.join(schemes)}://.")

@@ -87,8 +87,9 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> dict[str, Any]:
         """Document the required scopes and the 401 and 403 responses of a route."""
         if "is_guarded" in operation or "scopes" in operation:
-            scopes = self.required_scopes(method.upper()) + operation.get("scopes", [])
-            doc["security"] = [dict.fromkeys(spec.components.security_schemes, scopes)]
+            scopes = self.required_scopes(method.upper()) if "is_guarded" in operation else []
+            scopes += operation.get("scopes", [])
+            doc["security"] = [{name: [*scopes] for name in spec.components.security_schemes}]
             responses = doc.setdefault("responses", {})
             responses.setdefault("401", "UNAUTHORIZED")
             responses.setdefault("403", "FORBIDDEN")

@@ -145,9 +145,12 @@ def validate_keys(text: str) -> list[Key]:
     if text == DEVELOPMENT_KEY:
         raise ValidationError("Is the development default.")
     try:
-        return parse_keys(text)
+        keys = parse_keys(text)
     except ValueError as error:
         raise ValidationError(str(error)) from None
+    if len({key.id for key in keys}) < len(keys):
+        raise ValidationError("Two keys have the same kid.")
+    return keys
 
 
 def validate_signing_keys(text: str) -> None:

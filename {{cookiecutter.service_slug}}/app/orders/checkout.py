@@ -29,6 +29,7 @@ from app.extensions import db
 from app.orders.metrics import count_order
 from app.orders.models import IdempotencyKey, Order, OrderItem, OrderStatus
 from app.orders.pricing import calculate_total, minor_unit
+from app.orders.queries import build_order
 from app.orders.schemas import OrderSchema
 
 # Must outlast a call to the payment provider and the statements before and after it.
@@ -79,7 +80,7 @@ def place_order(order: dict[str, Any], key: str | None) -> dict[str, Any]:
 @retry_on_conflict
 def store_order(order: dict[str, Any], record: IdempotencyKey | None = None) -> Order:
     """Step 1: store the order as pending, and its key."""
-    placed = Order(
+    placed = build_order(
         currency=order["currency"],
         reference=order.get("reference"),
         items=[OrderItem(**item) for item in order["items"]],

@@ -8,9 +8,6 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-{% if cookiecutter.auth != "none" %}
-from app.auth.users import current_user_id
-{% endif %}
 from app.database.base import Money, UtcDateTime, now
 from app.extensions import Model
 
@@ -43,9 +40,7 @@ class Order(Model):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     {% if cookiecutter.auth != "none" %}
     # Null for orders placed before the service had users.
-    owner_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("users.id"), default=current_user_id
-    )
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     {% endif %}
     status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
     currency: Mapped[str] = mapped_column(String(3))

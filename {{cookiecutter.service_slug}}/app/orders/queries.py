@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 
@@ -14,6 +15,11 @@ from app.orders.models import Order
 def visible_orders() -> Select[Order]:
     """Select all orders."""
     return select(Order)
+
+
+def build_order(**columns: Any) -> Order:
+    """Return a new order."""
+    return Order(**columns)
 
 
 def find_order(order_id: uuid.UUID) -> Order:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 
@@ -17,6 +18,11 @@ def visible_orders() -> Select[Order]:
     # SQLAlchemy translates `owner_id == None` to IS NULL: exclude the orders without an owner.
     is_owned = Order.owner_id.is_not(None)
     return select(Order).where(Order.owner_id == current_user_id(), is_owned)
+
+
+def build_order(**columns: Any) -> Order:
+    """Return a new order of the current user."""
+    return Order(owner_id=current_user_id(), **columns)
 
 
 def find_order(order_id: uuid.UUID) -> Order:

@@ -27,6 +27,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.api.errors import PROBLEM_JSON
+from app.config import Config
 from app.flask_app import PROBE_PATHS
 from app.health.checks import is_shutting_down
 from app.observability.record import get_record
@@ -166,8 +167,9 @@ class Connection(TConn):  # type: ignore[misc]
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gthread worker with a deadline per request and a connection limit per address."""
 
-    # Seconds in which a request must arrive, and connections per address (0: unlimited).
-    # gunicorn.conf.py sets both.
+    # gunicorn.conf.py sets these: its settings, to keep them if a reload finds invalid ones;
+    # seconds in which a request must arrive; connections per address (0: unlimited).
+    settings: Config | None = None
     request_timeout = 10.0
     connections_per_address = 0
 
