@@ -49,7 +49,7 @@ if sys.argv[1] == "served":
     from app.observability.logging import init_logging
     from app.config import load_config
     init_logging(load_config(), 1)
-    metrics.start_worker(1)
+    metrics.use_slot(1)
 application = importlib.import_module(sys.argv[1]).application
 body = json.dumps(json.loads(sys.argv[2])).encode()
 location = ask(application, "POST", "/orders/", body)[0]["Location"]

@@ -59,7 +59,7 @@ users.needs_rehash = lambda *_: False
 def log_in(email):
     with app.test_request_context():
         try:
-            {module}.log_in(users.check_credentials(email, "any", address="10.0.0.1"))
+            {module}.log_in(users.authenticate_user(email, "any", address="10.0.0.1"))
         except DBAPIError as error:
             return str(error.orig)
 

@@ -33,7 +33,8 @@ if "app" not in sys.modules:
 
 from app.config import ConfigError, load_config  # noqa: E402
 from app.health.checks import begin_shutdown  # noqa: E402
-from app.observability import logging, metrics, metrics_server  # noqa: E402
+from app.observability import metrics, metrics_server  # noqa: E402
+from app.observability.logging import init_logging  # noqa: E402
 {% if cookiecutter.tracing != "none" %}
 from app.observability.tracing_setup import stop_tracing  # noqa: E402
 {% endif %}
@@ -87,7 +88,7 @@ worker_tmp_dir = memory_folder
 control_socket_disable = True
 
 # The service logs requests itself; gunicorn's own messages go to the same stream.
-logging.init_logging(settings, sys.stdout.fileno())
+init_logging(settings, sys.stdout.fileno())
 loglevel = settings.LOG_LEVEL.lower()
 
 
@@ -110,6 +111,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
         return [line for line in super().default_headers() if not line.startswith("Server:")]
 
 
+# gunicorn 27.0 has no setting for either; tests/test_server.py fails when these names move.
 wsgi.Response = Response
 util.write_error = partial(write_error, security_headers(settings.ENVIRONMENT))
 
@@ -148,13 +150,15 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    metrics.start_worker(worker.slot)
+    """Count and serve metrics in the worker."""
+    metrics.use_slot(worker.slot)
     if metrics_socket:
         metrics_server.start_serving(metrics_socket)
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    metrics.end_worker(worker.slot)
+    """Remove the gauges of a worker that has exited."""
+    metrics.remove_gauges(worker.slot)
 {% if cookiecutter.tracing != "none" %}
 
 

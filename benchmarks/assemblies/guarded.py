@@ -1,4 +1,4 @@
-"""The service itself, with a route for anybody and one for whom it knows."""
+"""The service itself, with a public route and one that requires a caller."""
 
 from app.auth.identity import require
 from wsgi import application

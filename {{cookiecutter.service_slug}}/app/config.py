@@ -22,10 +22,6 @@ from app.version import SERVICE
 
 DOTENV = Path(__file__).parents[1] / ".env"
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key-never-deploy-it"
-# Seconds; a longer lifetime is taken for a typo.
-MAX_LIFETIME = 366 * 24 * 3600
-
-not_empty = validate.Length(min=1)
 
 
 class ConfigError(Exception):
@@ -50,6 +46,9 @@ class Config:
     {% if cookiecutter.auth != "none" and cookiecutter.example %}
     # Default scopes of a new account or token.
     DEFAULT_SCOPES = "orders:read orders:write"
+    {% elif cookiecutter.auth != "none" %}
+    # Default scopes of a new account or token, space-separated.
+    DEFAULT_SCOPES = ""
     {% endif %}
 
     def __init__(self, env: FileAwareEnv) -> None:
@@ -139,21 +138,24 @@ class Config:
         development_key = self.unless_production(keys.DEVELOPMENT_KEY)
         jwt_keys = env.str("JWT_KEYS", validate=keys.validate_signing_keys, **development_key)
         self.JWT_KEYS: list[keys.Key] = keys.parse_keys(jwt_keys) if jwt_keys else []
-        self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE, validate=not_empty)
-        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE, validate=not_empty)
-        # All three in seconds.
+        self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE, validate=validate.Length(min=1))
+        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE, validate=validate.Length(min=1))
+        # All three in seconds. A login of over 366 days is taken for a typo.
         self.ACCESS_TOKEN_LIFETIME = env.int(
             "ACCESS_TOKEN_LIFETIME", 15 * 60, validate=validate.Range(1, 24 * 3600)
         )
         self.REFRESH_TOKEN_LIFETIME = env.int(
-            "REFRESH_TOKEN_LIFETIME", 14 * 24 * 3600, validate=validate.Range(1, MAX_LIFETIME)
+            "REFRESH_TOKEN_LIFETIME", 14 * 24 * 3600, validate=validate.Range(1, 366 * 24 * 3600)
         )
         self.REVOCATION_DELAY = env.float("REVOCATION_DELAY", 1.0, validate=validate.Range(0, 60))
         {% elif cookiecutter.auth == "jwt" %}
 
         # Keys are fetched from JWKS_URL, or given as JWT_KEYS.
-        is_url = validators.validate_https_url if production else validators.validate_url
-        self.JWKS_URL = env.str("JWKS_URL", "", validate=is_url)
+        # HTTPS authenticates the issuer.
+        schemes = ("https",) if production else ("https", "http")
+        self.JWKS_URL = env.str(
+            "JWKS_URL", "", validate=lambda url: validators.validate_url(url, schemes)
+        )
         jwt_keys = env.str(
             "JWT_KEYS",
             validate=keys.validate_keys,
@@ -161,9 +163,9 @@ class Config:
         )
         self.JWT_KEYS: list[keys.Key] = keys.parse_keys(jwt_keys) if jwt_keys else []
         self.JWT_ISSUER = env.str(
-            "JWT_ISSUER", validate=not_empty, **self.unless_production("development")
+            "JWT_ISSUER", validate=validate.Length(min=1), **self.unless_production("development")
         )
-        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE, validate=not_empty)
+        self.JWT_AUDIENCE = env.str("JWT_AUDIENCE", SERVICE, validate=validate.Length(min=1))
         {% elif cookiecutter.auth == "session" %}
 
         # Browsers accept a __Host- cookie over HTTPS only, and only from this host (RFC 6265bis).
@@ -171,14 +173,15 @@ class Config:
         self.SESSION_COOKIE_SECURE = production
         self.SESSION_COOKIE_HTTPONLY = True
         self.SESSION_COOKIE_SAMESITE = "Lax"
-        # In seconds.
-        lifetime = validate.Range(1, MAX_LIFETIME)
+        # In seconds. Over 366 days is taken for a typo.
+        lifetime = validate.Range(1, 366 * 24 * 3600)
         self.SESSION_IDLE_LIFETIME = env.int("SESSION_IDLE_LIFETIME", 30 * 60, validate=lifetime)
         self.SESSION_LIFETIME = env.int("SESSION_LIFETIME", 12 * 3600, validate=lifetime)
         {% endif %}
         {% if cookiecutter.auth != "none" and cookiecutter.database != "none" %}
         if production:
-            env.str("SECRET_KEY")  # required here: logins are signed with it
+            # Read again, without a default, to report it if it is missing: it signs logins.
+            env.str("SECRET_KEY")
         self.REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", not production)
         {% endif %}
         {% if cookiecutter.example %}

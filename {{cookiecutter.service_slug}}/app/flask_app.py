@@ -21,9 +21,6 @@ PROBE_PATHS = frozenset(
     {"/health/live", "/health/ready", "/health/startup", "/__heartbeat__", "/__lbheartbeat__"}
 )
 
-# Pattern of If-Match in the OpenAPI document (RFC 9110, section 13.1.1).
-ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
-
 # Suffixes that Apache appends to the ETag of a compressed response (mod_deflate, mod_brotli).
 COMPRESSION_SUFFIXES = ("-gzip", "-br")
 
@@ -37,7 +34,7 @@ class OrjsonProvider(DefaultJSONProvider):
         return super().dumps(obj, **kwargs) if kwargs else self.encode(obj).decode()
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        obj = self._prepare_response_obj(args, kwargs)
+        obj = self._prepare_response_obj(args, kwargs)  # what jsonify accepts, in Flask 3.1
         return Response(self.encode(obj), content_type=self.mimetype)
 
     def encode(self, obj: Any) -> bytes:

@@ -1,6 +1,7 @@
 """Validators of settings. Each raises `ValidationError` for a value that cannot work."""
 
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ def validate_hosts(hosts: list[str]) -> None:
     """Require host names, each with an optional port; a leading dot matches subdomains."""
     for host in hosts:
         # No IPv6 addresses: Werkzeug compares the part before the first colon.
-        if not re.fullmatch(rf"\.?{HOST}(:\d{{1,5}})?", host) or ".." in host:
+        if not re.fullmatch(r"\.?" + HOST + r"(:\d{1,5})?", host) or ".." in host:
             raise ValidationError(f"Not a host name: {host!r}.")
 
 
@@ -41,17 +42,7 @@ def validate_origins(origins: list[str]) -> None:
             raise ValidationError(f"Not an origin: {origin!r}.")
 
 
-def validate_url(url: str) -> None:
-    """Require an absolute HTTP or HTTPS URL, or an empty string."""
-    require_scheme(url, "https", "http")
-
-
-def validate_https_url(url: str) -> None:
-    """Require an absolute HTTPS URL, which authenticates the server, or an empty string."""
-    require_scheme(url, "https")
-
-
-def require_scheme(url: str, *schemes: str) -> None:
+def validate_url(url: str, schemes: Sequence[str] = ("https", "http")) -> None:
     """Require an absolute URL with one of `schemes`, or an empty string."""
     try:
         parts = urlsplit(url)

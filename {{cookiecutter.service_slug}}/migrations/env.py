@@ -14,7 +14,7 @@ engine = create_migration_engine(migrate.db.engine.url)
 
 
 def import_type(kind: str, item: Any, autogen: Any) -> bool:
-    """Import the module of a column type that is not from SQLAlchemy; Alembic renders its name."""
+    """Add the import of a column type that is not SQLAlchemy's; return False to let Alembic render it."""
     module = type(item).__module__
     if kind == "type" and module.partition(".")[0] != "sqlalchemy":
         autogen.imports.add(f"import {module}")

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+# Its fixtures: pytest finds those that conftest.py imports.
 from tests.application import *  # noqa: F403
 
 ENV_EXAMPLE = (Path(__file__).parents[1] / ".env.example").read_text()
@@ -29,6 +30,7 @@ class Client(FlaskClient):
         return super().open(*args, buffered=buffered, **kwargs)
 
 
+# Of every Flask: some tests create a plain one.
 Flask.test_client_class = Client
 
 

@@ -14,8 +14,7 @@ from app.observability import metrics
 
 def test_an_application_leaves_no_global_state_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[object] = []
-    if hasattr(os, "register_at_fork"):
-        monkeypatch.setattr(os, "register_at_fork", lambda **hooks: registered.append(hooks))
+    monkeypatch.setattr(os, "register_at_fork", lambda **hooks: registered.append(hooks))
     create_app(load_config("testing"))
     before = (len(metrics.samplers), threading.active_count())
     # Without the last one, which the API extension references.

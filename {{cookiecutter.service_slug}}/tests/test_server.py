@@ -273,6 +273,11 @@ def test_gunicorns_own_errors_are_problems(server: Server, message: bytes) -> No
     assert (problem["status"], problem["request_id"]) == (status, headers["X-Request-ID"])
 
 
+def test_responses_have_no_server_header(server: Server) -> None:
+    _, headers, _ = server.get("/health/live")
+    assert "Server" not in headers
+
+
 def test_each_error_of_gunicorn_is_logged_with_its_own_request_id(server: Server) -> None:
     ids = [server.send(b"get / HTTP/1.1\r\n\r\n")[1]["X-Request-ID"] for _ in range(2)]
     assert ids[0] != ids[1]
@@ -332,8 +337,18 @@ def test_connections_leave_file_descriptors_for_other_uses(tmp_path: Path) -> No
         assert "Exception in worker" not in server.log.read_text()
 
 
-def test_it_drains_before_it_stops(tmp_path: Path) -> None:
-    with serving(tmp_path / "log", DRAIN_SECONDS="1") as server:
+def test_it_survives_a_reload_of_invalid_settings_and_drains_before_it_stops(
+    tmp_path: Path,
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x" * 40)
+    with serving(tmp_path / "log", DRAIN_SECONDS="1", SECRET_KEY_FILE=str(secret)) as server:
+        secret.unlink()
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for(r"(Invalid testing configuration)")
+        server.wait_for(rf"Booting worker with pid: (?!{server.worker}\b)(\d+)")
+        wait_until(lambda: server.get("/health/live")[0] == 200)
+
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: server.get("/health/ready")[0] == 503)
         assert server.get("/health/ready")[1]["Connection"] == "close"

@@ -54,7 +54,7 @@ def record_calls(send: Callable[[], object]) -> list[Call]:
             started: Calls = []
             recorded.append(started)
             threads[frame.f_locals["self"]] = (started, depth + count_callers(frame))
-        # A generator that resumes is no new call.
+        # Resuming a generator is not a call.
         if not is_app_frame(frame) or frame in suspended:
             return
         if code.co_flags & RESUMABLE:

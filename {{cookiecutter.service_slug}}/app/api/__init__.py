@@ -9,7 +9,9 @@ from flask_smorest.etag import IF_MATCH_HEADER
 from app.api.blueprint import Blueprint
 from app.api.errors import PROBLEM_JSON, ProblemSchema, abort, handle_http_exception
 from app.api.parser import BoundedList, FullMatch, JSONParser
-from app.flask_app import ETAG_PATTERN
+
+# Pattern of If-Match in the OpenAPI document (RFC 9110, section 13.1.1).
+ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 
 __all__ = ["Api", "Blueprint", "BoundedList", "FullMatch", "JSONParser", "abort"]
 
@@ -20,17 +22,20 @@ class Api(flask_smorest.Api):
     ERROR_SCHEMA = ProblemSchema
 
     def init_app(self, app: Flask, **kwargs: Any) -> None:
+        """Register the API; describe If-Match by the pattern of ETags."""
+        # flask-smorest 0.47 describes the header by this constant, without a pattern.
         IF_MATCH_HEADER["schema"] = {"type": "string", "pattern": ETAG_PATTERN}
         super().init_app(app, **kwargs)
 
     def handle_http_exception(self, error: Any) -> Any:
+        """Return the problem; flask-smorest would return its own JSON."""
         return handle_http_exception(error)
 
     def _register_pagination_header(self) -> None:
         """Omit flask-smorest's pagination header: lists are paged by cursor."""
 
     def _register_responses(self) -> None:
-        # flask-smorest has one content type for responses and errors.
+        # flask-smorest 0.47 has one content type for responses and errors, and reads it here.
         self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
         super()._register_responses()
         del self.DEFAULT_RESPONSE_CONTENT_TYPE

@@ -35,6 +35,8 @@ class Blueprint(flask_smorest.Blueprint):
         self.public = public
         self.public_endpoints: set[str] = set()
         self.before_request(self.require_access)
+        # Private, as `_apidoc` and `_docs` below; flask-smorest 0.47 has no public way to add to the
+        # OpenAPI document of each route. tests/api/test_blueprint.py fails if they move.
         self._prepare_doc_cbks.append(self.describe_access)
 
     def add_url_rule(

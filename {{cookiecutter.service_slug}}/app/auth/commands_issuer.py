@@ -15,11 +15,11 @@ from app.auth.schemas import RegistrationSchema
 from app.auth.users import create_user, find_user
 from app.extensions import db
 
-users = AppGroup("users", help="Manage users.")
-keys = AppGroup("keys", help="Manage the keys that sign tokens.")
+users_cli = AppGroup("users", help="Manage users.")
+keys_cli = AppGroup("keys", help="Manage the keys that sign tokens.")
 
 
-@users.command()
+@users_cli.command()
 @click.argument("email")
 @click.option("--scopes", help="Space-separated; defaults to those of a registered user.")
 @click.password_option(envvar="NEW_USER_PASSWORD")
@@ -35,7 +35,7 @@ def create(email: str, scopes: str | None, password: str) -> None:
     click.echo(f"Created user {user.id} ({user.email}).")
 
 
-@users.command()
+@users_cli.command()
 @click.argument("email")
 @click.option("--disable", is_flag=True, help="Also deactivate the account.")
 def revoke(email: str, disable: bool) -> None:
@@ -48,7 +48,7 @@ def revoke(email: str, disable: bool) -> None:
     click.echo(f"Logins revoked: {revoke_logins(user.id)}")
 
 
-@keys.command()
+@keys_cli.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--algorithm",

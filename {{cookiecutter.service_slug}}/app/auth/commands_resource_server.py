@@ -6,10 +6,10 @@ from flask.cli import AppGroup
 
 from app.auth.tokens import make_access_token
 
-tokens = AppGroup("tokens", help="Create access tokens for development.")
+tokens_cli = AppGroup("tokens", help="Create access tokens for development.")
 
 
-@tokens.command()
+@tokens_cli.command()
 @click.argument("subject")
 @click.option("--scopes", help="Space-separated; defaults to DEFAULT_SCOPES in app/config.py.")
 @click.option("--lifetime", default=3600, show_default=True, help="In seconds.")
@@ -18,5 +18,5 @@ def make(subject: str, scopes: str | None, lifetime: int) -> None:
     key = next((key for key in current_app.config["JWT_KEYS"] if key.can_sign), None)
     if key is None:
         raise click.ClickException("JWT_KEYS contains no private key.")
-    granted = current_app.config.get("DEFAULT_SCOPES", "") if scopes is None else scopes
+    granted = current_app.config["DEFAULT_SCOPES"] if scopes is None else scopes
     click.echo(make_access_token(key, subject, granted, lifetime))

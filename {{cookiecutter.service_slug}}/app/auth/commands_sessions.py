@@ -9,10 +9,10 @@ from app.auth.sessions import revoke_logins
 from app.auth.users import create_user, find_user
 from app.extensions import db
 
-users = AppGroup("users", help="Manage users.")
+users_cli = AppGroup("users", help="Manage users.")
 
 
-@users.command()
+@users_cli.command()
 @click.argument("email")
 @click.option("--scopes", help="Space-separated; defaults to those of a registered user.")
 @click.password_option(envvar="NEW_USER_PASSWORD")
@@ -28,7 +28,7 @@ def create(email: str, scopes: str | None, password: str) -> None:
     click.echo(f"Created user {user.id} ({user.email}).")
 
 
-@users.command()
+@users_cli.command()
 @click.argument("email")
 @click.option("--disable", is_flag=True, help="Also deactivate the account.")
 def revoke(email: str, disable: bool) -> None:

@@ -35,7 +35,7 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 @auth.alt_response(429, "TOO_MANY_REQUESTS")
 def log_in(credentials: dict[str, str]) -> dict[str, Any]:
     """Log in with an e-mail address and a password"""
-    return issuer.log_in(users.check_credentials(**credentials, address=request.remote_addr))
+    return issuer.log_in(users.authenticate_user(**credentials, address=request.remote_addr))
 
 
 @auth.post("/refresh", public=True)

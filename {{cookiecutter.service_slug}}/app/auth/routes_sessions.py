@@ -43,7 +43,7 @@ def register(credentials: dict[str, str]) -> dict[str, str]:
 @auth.alt_response(429, "TOO_MANY_REQUESTS")
 def log_in(credentials: dict[str, str]) -> dict[str, str]:
     """Log in with an e-mail address and a password; sets the session cookie"""
-    login = sessions.log_in(users.check_credentials(**credentials, address=request.remote_addr))
+    login = sessions.log_in(users.authenticate_user(**credentials, address=request.remote_addr))
     return {"csrf_token": csrf_token(login.token)}
 
 

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.auth.commands import keys, users
+from app.auth.commands import keys_cli, users_cli
 from app.auth.identity import Identity
 from app.auth.keys import KeyRing
 from app.auth.routes import auth
@@ -20,8 +20,8 @@ def init_auth(app: Flask) -> None:
     source = "The access_token from /auth/login."
     init_tokens(app, authenticate, KeyRing(config["JWT_KEYS"]), {ACCESS_TOKEN_TYPE}, source)
     api.register_blueprint(auth)
-    app.cli.add_command(users)
-    app.cli.add_command(keys)
+    app.cli.add_command(users_cli)
+    app.cli.add_command(keys_cli)
 
 
 def authenticate() -> Identity | None:

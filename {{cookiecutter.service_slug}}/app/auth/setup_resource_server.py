@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.auth.commands import tokens
+from app.auth.commands import tokens_cli
 from app.auth.identity import Identity
 from app.auth.keys import KeyRing
 from app.auth.resource_server import RemoteKeys
@@ -17,7 +17,7 @@ def init_auth(app: Flask) -> None:
     url = app.config["JWKS_URL"]
     keys = RemoteKeys(url) if url else KeyRing(app.config["JWT_KEYS"])
     init_tokens(app, authenticate, keys, TYPES, "An access token from the issuer.")
-    app.cli.add_command(tokens)
+    app.cli.add_command(tokens_cli)
 
 
 def authenticate() -> Identity | None:

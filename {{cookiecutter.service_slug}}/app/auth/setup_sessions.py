@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_login import current_user
 
-from app.auth.commands import users
+from app.auth.commands import users_cli
 from app.auth.csrf import require_allowed_origin, validate_csrf_token
 from app.auth.identity import Authentication, Identity, init_authentication
 from app.auth.routes import auth
@@ -39,7 +39,7 @@ def init_auth(app: Flask) -> None:
         },
     )
     api.register_blueprint(auth)
-    app.cli.add_command(users)
+    app.cli.add_command(users_cli)
 
 
 def authenticate() -> Identity | None:

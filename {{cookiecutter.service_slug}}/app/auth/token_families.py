@@ -74,6 +74,7 @@ class Revocations:
             raise invalid_token("The token was revoked.")
 
     def is_stale(self) -> bool:
+        """Return whether the cache is too old, or a worker of this host has revoked a family."""
         return (
             time.monotonic() - self.loaded_at >= self.delay
             or self.shared_generation[:] != self.loaded_generation
@@ -99,10 +100,11 @@ class Revocations:
             self.querying.release()
 
     def has_failed(self) -> bool:
+        """Return whether the last query failed less than `RETRY_AFTER` seconds ago."""
         return time.monotonic() - self.failed_at < RETRY_AFTER
 
     def load(self) -> None:
-        """Load the revoked families, on a new connection that sees all committed ones."""
+        """Load the revoked families, on a new connection, which sees every committed revocation."""
         started, generation = time.monotonic(), self.shared_generation[:]
         query = select(TokenFamily.id).where(TokenFamily.revoked_at > now() - self.window)
         with db.engine.connect() as connection:

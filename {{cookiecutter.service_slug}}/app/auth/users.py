@@ -56,14 +56,15 @@ def register(email: str, password: str, address: str | None) -> None:
     user = create_user(email, password)
     if user is None:
         current_app.logger.info("registration with the e-mail address of an existing account")
-    # Not for an existing account: the client need not be its owner.
+    # For an existing account, only to take the same time: no network becomes known to it, because
+    # the client need not be its owner.
     record_login(make_attempt(user.email if user else "", address), {})
 
 
 def create_user(email: str, password: str, scopes: str | None = None) -> User | None:
     """Create an account with `scopes` or DEFAULT_SCOPES; return None if it already exists."""
     if scopes is None:
-        scopes = current_app.config.get("DEFAULT_SCOPES", "")
+        scopes = current_app.config["DEFAULT_SCOPES"]
     user = User(email=email, password_hash=hash_password(password), scopes=scopes)
     db.session.add(user)
     try:
@@ -81,7 +82,7 @@ def find_user(email: str) -> User | None:
     return db.session.scalar(select(User).where(User.email == normalize_email(email)))
 
 
-def check_credentials(email: str, password: str, address: str | None) -> User:
+def authenticate_user(email: str, password: str, address: str | None) -> User:
     """Return the user with this e-mail address and password; `address` is the client's IP address.
 
     Raises `Unauthorized` for wrong credentials, `TooManyRequests` after too many failures.
@@ -91,9 +92,9 @@ def check_credentials(email: str, password: str, address: str | None) -> User:
     user = find_user(email)
     # Release the connection: hashing takes long.
     db.session.commit()
-    if not is_correct_password(password, user.password_hash if user else None) or not (
-        user and user.is_active
-    ):
+    # Hash first, so that an unknown account takes the same time.
+    is_correct = is_correct_password(password, user.password_hash if user else None)
+    if user is None or not user.is_active or not is_correct:
         count_failure(attempt)
         raise unauthorized("The e-mail address or the password is wrong.")
     # Check again: concurrent guesses may have reached a limit in the meantime.

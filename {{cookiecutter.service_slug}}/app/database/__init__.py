@@ -14,7 +14,7 @@ from sqlalchemy import Engine, exc
 from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
 
 from app.api.errors import handle_http_exception
-from app.database.commands import commands
+from app.database.commands import database_cli
 from app.database.engine import init_engine, sample_pools
 from app.database.migrations import check_connection, check_migrations
 from app.database.transactions import is_conflict, is_timeout
@@ -37,8 +37,7 @@ def abandon_connections() -> None:
 
 # Registered once per process: neither can be unregistered.
 samplers.append(lambda: sample_pools(list(_engines)))
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=abandon_connections)
+os.register_at_fork(after_in_child=abandon_connections)
 
 
 def init_database(app: Flask) -> None:
@@ -46,7 +45,7 @@ def init_database(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, db, directory=os.path.join(app.root_path, os.pardir, "migrations"))
     app.teardown_appcontext(end_session)
-    app.cli.add_command(commands)
+    app.cli.add_command(database_cli)
 
     register(check_connection, "database")
     register(check_migrations, "migrations")

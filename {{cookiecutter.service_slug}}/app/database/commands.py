@@ -10,14 +10,14 @@ from sqlalchemy import exc, select
 from app.database.migrations import ACCEPT_AHEAD
 from app.extensions import db
 
-commands = AppGroup("database", help="Manage the database connection and migrations.")
+database_cli = AppGroup("database", help="Manage the database connection and migrations.")
 
 timeout_option = click.option(
     "--timeout", default=60.0, show_default=True, help="Seconds to wait for the database."
 )
 
 
-@commands.command()
+@database_cli.command()
 @timeout_option
 def wait(timeout: float) -> None:
     """Wait until the database accepts queries."""
@@ -25,7 +25,7 @@ def wait(timeout: float) -> None:
     click.echo("The database is available.")
 
 
-@commands.command()
+@database_cli.command()
 @timeout_option
 def migrate(timeout: float) -> None:
     """Apply the migrations of this release. Run it first on every replica of a deployment.

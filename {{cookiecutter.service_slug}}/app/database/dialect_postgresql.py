@@ -16,7 +16,8 @@ ANSWER_TIMEOUT = 35
 # Behind PgBouncer, the next transaction may use a server connection without the prepared statement.
 MIGRATION_CONNECT_ARGS: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
 
-# PgBouncer shares sessions, which limits the lock to a transaction; no idle timeout may end it.
+# Held by a transaction, because PgBouncer does not keep a session for its client. The transaction is
+# idle during the migrations, so it has no idle timeout. 727 is only the number of this lock.
 TRY_MIGRATION_LOCK = """
     SELECT pg_try_advisory_xact_lock(727)
     FROM set_config('idle_in_transaction_session_timeout', '0', true)
@@ -64,8 +65,8 @@ def configure_connection(
 ) -> str | None:
     """Limit each statement to `seconds`, unless the URL's `query` sets a limit.
 
-    Behind PgBouncer, other clients share the server connection: neither SET a limit nor prepare
-    statements there, but return the statement that limits a single transaction.
+    Behind PgBouncer, prepare no statements and SET no limit: other clients share the server
+    connection. Instead, return the statement that limits a transaction, to execute at each BEGIN.
     """
     is_limited = "statement_timeout" in query
     connection.autocommit = True

@@ -20,6 +20,8 @@ LOCK_INTERVAL = 0.5
 # `flask database migrate` passes this tag to migrations/env.py.
 ACCEPT_AHEAD = "accept-ahead"
 
+logger = logging.getLogger(__name__)
+
 
 def applied_revisions(connection: Connection) -> set[str]:
     """Return the revisions of the database, without the two lines that Alembic logs each time."""
@@ -53,9 +55,6 @@ def migration_lock(engine: Engine) -> Iterator[None]:
                 raise TimeoutError(f"Another process has been migrating for {LOCK_TIMEOUT} s.")
             time.sleep(LOCK_INTERVAL)
         yield
-
-
-logger = logging.getLogger(__name__)
 
 
 def check_connection() -> list[CheckMessage]:

@@ -1,4 +1,4 @@
-"""Runs Dockerflow's registered checks, for /health/ready and /__heartbeat__.
+"""Run Dockerflow's registered checks, for /health/ready and /__heartbeat__.
 
     @dockerflow.checks.register(name="queue")
     def check_queue() -> list[CheckMessage]:
@@ -25,7 +25,7 @@ Check = Callable[[], list[CheckMessage] | None]
 
 
 class CheckRunner:
-    """Runs all checks concurrently, and caches their results for `HEALTH_CHECK_CACHE` seconds."""
+    """Runner of all checks, concurrently; caches their results for `HEALTH_CHECK_CACHE` seconds."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
@@ -73,6 +73,7 @@ class CheckRunner:
     def run_one(
         self, name: str, check: Check, outcomes: "SimpleQueue[tuple[str, list[CheckMessage]]]"
     ) -> None:
+        """Put the messages of one check into `outcomes`; an exception becomes an error."""
         try:
             with self.app.app_context():
                 outcomes.put((name, check() or []))

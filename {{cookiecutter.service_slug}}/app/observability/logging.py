@@ -86,6 +86,7 @@ class JsonFormatter(MozlogFormatter):
 
 
 def summary_level(request: RequestRecord) -> int:
+    """Return the level of a request's summary: ERROR for a 5xx, otherwise INFO."""
     return logging.ERROR if request.status >= 500 else logging.INFO
 
 
@@ -166,8 +167,9 @@ class ConsoleFormatter(logging.Formatter):
     def format_request(self, request: RequestRecord) -> bytes:
         """Return the summary line of a request."""
         now = time.strftime("%H:%M:%S")
+        level = logging.getLevelName(summary_level(request))
         response = f"{request.method} {quote(request.path)} {request.status}"
-        line = f"{now} INFO     {response} {request.duration * 1000:.1f} ms {request.request_id}"
+        line = f"{now} {level:<8} {response} {request.duration * 1000:.1f} ms {request.request_id}"
         return f"{self.paint(line, '31' if request.status >= 500 else '36')}\n".encode()
 
     def paint(self, line: str, color: str | None) -> str:
@@ -250,7 +252,7 @@ def init_access_log(app: Flask) -> None:
 
 def log_request(request: RequestRecord) -> None:
     """Log a request as `request.summary`, unless it is a probe or a scrape."""
-    if not request.is_recorded or not summary.isEnabledFor(summary_level(request)):
+    if request.is_probe or not summary.isEnabledFor(summary_level(request)):
         return
     if _output and _output.format_request and is_sole_handler(_output):
         # A `LogRecord`, which no other handler needs, would cost more than the line.

@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from app.observability.record import (
     RequestRecord,
-    exclude_from_log,
+    add_probe_path,
     on_close,
     on_failure,
     on_open,
@@ -37,6 +37,7 @@ def get_slot() -> int:
     return _slot
 
 
+# prometheus_client 0.25 documents no way to number workers: by default it uses their process ids.
 if FOLDER:
     values.ValueClass = values.MultiProcessValue(get_slot)
 
@@ -80,7 +81,7 @@ def init_metrics(app: Flask) -> None:
     # In production they are served on METRICS_PORT only.
     if not app.config["METRICS_PORT"]:
         app.add_url_rule("/metrics", view_func=serve_metrics)
-        exclude_from_log(app, "/metrics")
+        add_probe_path(app, "/metrics")
 
 
 # Requests in flight, and histograms by labels. No lock: each operation on them is atomic.
@@ -131,8 +132,8 @@ def inc_to(counter: Counter, total: float) -> None:
     _totals[counter] = total
 
 
-def start_worker(slot: int, interval: float = 1.0) -> None:
-    """Use the files of `slot`, and sample this process every `interval` seconds."""
+def use_slot(slot: int, interval: float = 1.0) -> None:
+    """Write to the files of `slot`, and sample this process every `interval` seconds."""
     global _slot
     _slot = slot
     for generation, stats in enumerate(gc.get_stats()):  # exclude collections before the fork
@@ -140,19 +141,20 @@ def start_worker(slot: int, interval: float = 1.0) -> None:
     threading.Thread(target=sample_forever, args=(interval,), daemon=True).start()
 
 
-def end_worker(slot: int) -> None:
-    """Remove the gauges of a dead worker; called in the gunicorn master."""
+def remove_gauges(slot: int) -> None:
+    """Remove the gauges of the dead worker of `slot`; called in the gunicorn master."""
     mark_process_dead(slot, FOLDER)
 
 
 def sample_forever(interval: float) -> None:
+    """Sample this process every `interval` seconds."""
     waiting = threading.Event()
     while True:
         sample_process()
         waiting.wait(interval)
 
 
-def expose(accept: str) -> tuple[bytes, str]:
+def encode_metrics(accept: str) -> tuple[bytes, str]:
     """Return the metrics of all workers and their content type: OpenMetrics if accepted."""
     sample_process()
     encoder, content_type = choose_encoder(accept)
@@ -162,5 +164,5 @@ def expose(accept: str) -> tuple[bytes, str]:
 
 def serve_metrics() -> Response:
     """Return the metrics of all workers."""
-    body, content_type = expose(request.headers.get("Accept", ""))
+    body, content_type = encode_metrics(request.headers.get("Accept", ""))
     return Response(body, content_type=content_type)

@@ -9,7 +9,7 @@ import threading
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from app.observability.metrics import expose
+from app.observability.metrics import encode_metrics
 
 # Seconds that a client may take to send its request.
 TIMEOUT = 5
@@ -26,7 +26,7 @@ class MetricsHandler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(404)
             return
-        body, content_type = expose(self.headers.get("Accept", ""))
+        body, content_type = encode_metrics(self.headers.get("Accept", ""))
         self.send_response(200)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -1,6 +1,7 @@
 """Record of the current request, open from its arrival until its response is sent.
 
-Request hooks log and measure each request by its record; other code reads `current_context`.
+Request hooks log and measure each request by its record; other code calls `get_record`, or reads
+`current_context`, which stands for the record that `get_record` returns at that time.
 """
 
 import logging
@@ -37,13 +38,14 @@ class RequestRecord:
     the request, and `headers` to its response.
     """
 
-    # False for probes and scrapes of the metrics.
-    is_recorded = True
+    # True for probes and scrapes of the metrics, which are only measured.
+    is_probe = False
 
-    # Set once it is answered: the matched URL rule ("" if none), bytes, seconds.
+    # Set when the response starts: the matched URL rule and endpoint ("" if none), and the status.
     route = ""
     endpoint = ""
     status = 0
+    # Set when the response has been sent: bytes of its body, and seconds since the request began.
     size = 0
     duration = 0.0
 
@@ -67,8 +69,7 @@ RequestHook: TypeAlias = Callable[[RequestRecord], None]
 
 _current: ContextVar[RequestRecord | None] = ContextVar("request_record", default=None)
 # Outside requests, a forked worker logs under its own id, not under the master's.
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=lambda: _current.set(None))
+os.register_at_fork(after_in_child=lambda: _current.set(None))
 
 
 def get_record() -> RequestRecord:
@@ -85,6 +86,7 @@ current_context: RequestRecord = LocalProxy(get_record)  # type: ignore[assignme
 
 
 def new_id() -> str:
+    """Return a random id of 128 bits in hexadecimal."""
     return f"{getrandbits(128):032x}"
 
 
@@ -102,7 +104,7 @@ class RequestRecorder:
         self.openers: list[RequestHook] = []
         self.closers: list[RequestHook] = []
         self.on_failure: Callable[[str], None] | None = None
-        self.unrecorded = set(PROBE_PATHS)
+        self.probe_paths = set(PROBE_PATHS)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -118,8 +120,8 @@ class RequestRecorder:
         record.headers.append(("X-Request-ID", request_id))
         if correlation_id:
             record.headers.append(("X-Correlation-ID", correlation_id))
-        if environ.get("PATH_INFO") in self.unrecorded and record.method in ("GET", "HEAD"):
-            record.is_recorded = False
+        if environ.get("PATH_INFO") in self.probe_paths and record.method in ("GET", "HEAD"):
+            record.is_probe = True
         _current.set(record)
 
         def start_recorded(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
@@ -201,6 +203,7 @@ def init_records(app: Flask) -> None:
 
 
 def get_recorder(app: Flask) -> RequestRecorder:
+    """Return the application's middleware."""
     return cast("RequestRecorder", app.extensions["request_recorder"])
 
 
@@ -219,9 +222,9 @@ def on_failure(app: Flask, callback: Callable[[str], None]) -> None:
     get_recorder(app).on_failure = callback
 
 
-def exclude_from_log(app: Flask, path: str) -> None:
-    """Exempt GET requests for `path` from the request log and the rate limit."""
-    get_recorder(app).unrecorded.add(path)
+def add_probe_path(app: Flask, path: str) -> None:
+    """Treat GET requests for `path` as probes: measure them, but do not log or limit them."""
+    get_recorder(app).probe_paths.add(path)
 
 
 def set_default_headers(app: Flask, headers: dict[str, str]) -> None:

@@ -84,7 +84,8 @@ class RequestSpans:
         self.getter = EnvironGetter()
 
     def open(self, record: RequestRecord) -> None:
-        if not record.is_recorded:
+        """Start the request's span, as a child of the caller's if there is one."""
+        if record.is_probe:
             return
         environ = record.environ
         parent = NO_PARENT
@@ -99,6 +100,7 @@ class RequestSpans:
         record.ids["span_id"] = f"{span_context.span_id:016x}"
 
     def start_span(self, record: RequestRecord, parent: Context) -> Span:
+        """Return a new span; one that records nothing if its trace is not sampled."""
         if parent is NO_PARENT:
             trace_id = getrandbits(128) or 1
             if self.bound is not None and trace_id & TRACE_ID_LIMIT >= self.bound:
@@ -109,6 +111,7 @@ class RequestSpans:
         return self.tracer.start_span(record.method, parent, SpanKind.SERVER)
 
     def close(self, record: RequestRecord) -> None:
+        """Name and end the request's span."""
         if SPAN not in record.environ:
             return
         span, token = record.environ.pop(SPAN)

@@ -35,6 +35,7 @@ def summarize_statement(statement: str) -> tuple[str, str]:
 def start_span(
     connection: Connection, _: Any, statement: str, __: Any, execution: ExecutionContext, ___: bool
 ) -> None:
+    """Start the span of a statement."""
     if not trace.get_current_span().is_recording():
         return
     url = connection.engine.url
@@ -56,12 +57,14 @@ def start_span(
 def end_span(
     _: Any, __: Any, ___: str, ____: Any, execution: ExecutionContext, _____: bool
 ) -> None:
+    """End the span of a statement that succeeded."""
     span = getattr(execution, SPAN, None)
     if span is not None:
         span.end()
 
 
 def fail_span(failure: ExceptionContext) -> None:
+    """End the span of a statement that failed, with the type of its error."""
     span = getattr(failure.execution_context, SPAN, None)
     if span is not None:
         error = failure.original_exception

@@ -8,10 +8,10 @@ from flask.cli import AppGroup
 from app.orders import checkout
 from app.orders.schemas import OrderSchema
 
-commands = AppGroup("orders", help="Manage orders.")
+orders_cli = AppGroup("orders", help="Manage orders.")
 
 
-@commands.command()
+@orders_cli.command()
 @click.option(
     "--older-than",
     default=60.0,
@@ -29,7 +29,7 @@ def settle(older_than: float) -> None:
         raise SystemExit(1)
 
 
-@commands.command()
+@orders_cli.command()
 @click.option("--count", default=20, show_default=True, help="Number of orders.")
 def seed(count: int) -> None:
     """Place sample orders."""

@@ -11,10 +11,10 @@ from app.auth.users import find_user
 from app.orders import checkout
 from app.orders.schemas import OrderSchema
 
-commands = AppGroup("orders", help="Manage orders.")
+orders_cli = AppGroup("orders", help="Manage orders.")
 
 
-@commands.command()
+@orders_cli.command()
 @click.option(
     "--older-than",
     default=60.0,
@@ -32,7 +32,7 @@ def settle(older_than: float) -> None:
         raise SystemExit(1)
 
 
-@commands.command()
+@orders_cli.command()
 @click.argument("email")
 @click.option("--count", default=20, show_default=True, help="Number of orders.")
 def seed(email: str, count: int) -> None:

@@ -11,7 +11,7 @@ from app.api.idempotency import IdempotencySchema
 from app.api.pagination import PageQuerySchema, page_schema
 from app.observability.slo import slo
 from app.orders import changes, checkout, queries
-from app.orders.commands import commands
+from app.orders.commands import orders_cli
 from app.orders.models import Order
 from app.orders.schemas import OrderSchema
 
@@ -24,7 +24,7 @@ orders = Blueprint(
     url_prefix="/orders",
     description="Orders",
 )
-orders.record_once(lambda state: state.app.cli.add_command(commands))
+orders.record_once(lambda state: state.app.cli.add_command(orders_cli))
 
 
 @orders.post("/")

@@ -1,4 +1,4 @@
-"""Security headers, CORS, proxy headers, rate limit."""
+"""Security headers, CORS, proxy headers, rate limit; `worker` is gunicorn's worker."""
 
 from flask import Flask, Response
 from gunicorn.http.errors import ParseException

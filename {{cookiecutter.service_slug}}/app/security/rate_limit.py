@@ -43,7 +43,7 @@ class RateLimit:
 
         See draft-ietf-httpapi-ratelimit-headers.
         """
-        if not record.is_recorded:
+        if record.is_probe:
             return
         now = time.time()
         reset = WINDOW - int(now) % WINDOW
@@ -51,7 +51,7 @@ class RateLimit:
         left = self.limit - self.count_request(client, now)
         record.headers.append(self.policy)
         record.headers.append(("RateLimit", f'"address";r={max(left, 0)};t={reset}'))
-        if left < 0:
+        if left < 0:  # a request hook cannot reject: `require_within_limit` does
             record.environ[EXCEEDED] = reset
 
 

@@ -164,3 +164,27 @@ def test_public_view_ignores_credentials(things: Blueprint) -> None:
     assert client.get("/things/identified").get_json() == {"known": False}
     bad = {"Authorization": "Bearer a.b.c"}
     assert client.get("/things/ignores", headers=bad).status_code == 200
+
+
+def test_required_scopes_are_documented(things: Blueprint) -> None:
+    @things.get("/")
+    @things.requires("things:audit")
+    def audit() -> str:
+        """Audit things"""
+        return "audited"
+
+    operation = make_things_client().get("/openapi.json").get_json()["paths"]["/things/"]["get"]
+    (schemes,) = operation["security"]
+    assert all(scopes == ["things:audit"] for scopes in schemes.values())
+
+
+def test_a_public_route_documents_only_the_scopes_that_it_requires(things: Blueprint) -> None:
+    @things.get("/", public=True)
+    @things.requires("things:audit")
+    def audit() -> str:
+        """Audit things"""
+        return "audited"
+
+    operation = make_things_client().get("/openapi.json").get_json()["paths"]["/things/"]["get"]
+    (schemes,) = operation["security"]
+    assert all(scopes == ["things:audit"] for scopes in schemes.values())

@@ -6,9 +6,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from environs import ValidationError
 from joserfc.jwk import KeySet
 
-from app.auth.keys import Key, KeyRing, generate_key, parse_keys
+from app.auth.keys import Key, KeyRing, generate_key, parse_keys, validate_signing_keys
 
 PRIVATE = {
     "RS256": rsa.generate_private_key(65537, 2048),
@@ -119,3 +120,9 @@ INVALID = {
 def test_invalid_or_weak_key_is_rejected(text: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_keys(text())  # type: ignore[operator]
+
+
+def test_two_keys_of_one_id_are_rejected() -> None:
+    keys = [{**generate_key("HS256").jwk, "kid": "same"} for _ in range(2)]
+    with pytest.raises(ValidationError, match="same kid"):
+        validate_signing_keys(json.dumps({"keys": keys}))

@@ -12,7 +12,16 @@ def _no_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("environment", ["production", "development"])
 @pytest.mark.parametrize(
-    "url", ["not a url", "payments.example", "ftp://payments.example", "http://"]
+    "url",
+    [
+        "not a url",
+        "payments.example",
+        "ftp://payments.example",
+        "http://",
+        "http://a b",
+        "http://a\nb",
+        "http://..",
+    ],
 )
 def test_an_invalid_payments_url_is_rejected_at_startup(
     environment: str, url: str, production: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -3,7 +3,7 @@ from typing import Any, cast
 
 import pytest
 from environs import ValidationError
-from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, QueuePool, Table, create_engine
 from sqlalchemy.exc import IntegrityError
 
 from app.config import ConfigError, load_config
@@ -77,3 +77,9 @@ def test_the_time_to_get_a_connection_is_bounded() -> None:
     assert options["connect_args"]["connect_timeout"] <= 5
     assert options["pool_timeout"] <= 5
     assert options["pool_size"] == 8
+
+
+def test_the_maximum_of_a_pool_is_measured() -> None:
+    pooled = create_engine("sqlite://", poolclass=QueuePool, pool_size=3, max_overflow=2)
+    engine.sample_pools([pooled])
+    assert engine.MAXIMUM._value.get() == 5

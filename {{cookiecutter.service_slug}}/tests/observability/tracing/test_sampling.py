@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 from app.config import ConfigError, load_config
 from app.observability import tracing_setup
-from app.observability.tracing_setup import choose_sampler
+from app.observability.tracing_setup import CountingProcessor, choose_sampler
 
 SAMPLED, UNSAMPLED = TraceFlags(TraceFlags.SAMPLED), TraceFlags(0)
 # A trace id that any ratio samples: a client can choose it.
@@ -68,3 +69,10 @@ def test_a_negative_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACES_PARENT_LIMIT", "-1")
     with pytest.raises(ConfigError, match="TRACES_PARENT_LIMIT"):
         load_config("testing")
+
+
+def test_the_queue_of_spans_is_where_the_processor_reads_it() -> None:
+    processor = CountingProcessor(InMemorySpanExporter(), max_queue_size=600)
+    assert processor._batch_processor._queue.maxlen == 600
+    processor.on_end(ReadableSpan("unsampled"))
+    processor.shutdown()
