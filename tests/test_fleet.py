@@ -54,8 +54,8 @@ def release_pins_a_file_and_the_factory(template: Path) -> None:
         template / SERVICE / "app" / "__init__.py",
         ("    init_errors(app)\n", "    init_errors(app)\n    init_uptime(app)\n"),
         (
-            "from app.resources import",
-            "from app.observability.uptime import init_uptime\nfrom app.resources import",
+            "from app.security import",
+            "from app.observability.uptime import init_uptime\nfrom app.security import",
         ),
     )
 
@@ -64,8 +64,14 @@ def release_a_rename_a_prompt_and_most_files(template: Path) -> None:
     """0.3.0: a renamed module, a new prompt with a default, a new first line of every Python file."""
     security = template / SERVICE / "app" / "security"
     (security / "rate_limit.py").rename(security / "limits.py")
-    for importer in (security / "__init__.py", security / "worker.py"):
-        edit(importer, ("from app.security.rate_limit import", "from app.security.limits import"))
+    for path in (template / SERVICE).rglob("*.py"):
+        text = path.read_text()
+        for old, new in (
+            ("app.security.rate_limit", "app.security.limits"),
+            ("from app.security import rate_limit", "from app.security import limits as rate_limit"),
+        ):
+            text = text.replace(old, new)
+        path.write_text(text)
     edit(
         template / "cookiecutter.json",
         ('  "_template_version"', '  "region": ["eu", "us"],\n  "_template_version"'),
@@ -117,16 +123,15 @@ EDITS = {
     "a limit of its own": lambda service: edit(
         service / "app" / "config.py", ("DEFAULT_RATE_LIMIT = 60_000", "DEFAULT_RATE_LIMIT = 30_000")
     ),
-    "a function more": lambda service: (service / "app" / "errors.py").write_text(
-        (service / "app" / "errors.py").read_text()
+    "a function more": lambda service: (service / "app" / "api" / "errors.py").write_text(
+        (service / "app" / "api" / "errors.py").read_text()
         + "\n\ndef is_ours(status: int) -> bool:\n    return status >= 500\n"
     ),
     "words of its own": lambda service: (service / "README.md").write_text(
         (service / "README.md").read_text() + "\n## On call\n\nAsk the depot crew.\n"
     ),
-    "a header more": lambda service: edit(
-        service / "app" / "edge" / "headers.py",
-        ('    "Cache-Control"', '    "X-Depot": "7",\n    "Cache-Control"'),
+    "slots of its own": lambda service: edit(
+        service / "app" / "security" / "rate_limit.py", ("SLOTS = 1 << 17", "SLOTS = 1 << 18")
     ),
 }
 # A line that the next release changes, too: only a person can tell what holds.
@@ -174,8 +179,8 @@ def test_an_edited_service_takes_both_releases(number, template, tmp_path, recor
             (contended if is_contended(service, path) else beside).append(f"{tag} {path}")
             linked.git(service, "checkout", "--ours", path)
         linked.commit(service, f"Update to {tag}")
-    text = (service / "app" / "edge" / "response_headers.py").read_text()
-    assert ("X-Depot" in text) == ("a header more" in edits)
+    text = (service / "app" / "security" / "limits.py").read_text()
+    assert ("1 << 18" in text) == ("slots of its own" in edits)
     assert "#REGION=eu" in (service / ".env.example").read_text()
     assert (service / "app" / "orders").exists() == (
         answers["example"] and "no example any more" not in edits
