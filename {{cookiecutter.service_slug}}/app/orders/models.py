@@ -38,10 +38,6 @@ class Order(Model):
     __tablename__ = "orders"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    {% if cookiecutter.auth != "none" %}
-    # Null for orders placed before the service had users.
-    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
-    {% endif %}
     status: Mapped[str] = mapped_column(String(16), default=OrderStatus.PENDING)
     currency: Mapped[str] = mapped_column(String(3))
     total: Mapped[Decimal] = mapped_column(Money)
@@ -57,16 +53,22 @@ class Order(Model):
         order_by="OrderItem.id", lazy="selectin", cascade="all, delete-orphan"
     )
 
+    {% if cookiecutter.auth != "none" %}
+    # Null for orders placed before the service had users.
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "status", "created_at"),
+        Index(None, "owner_id", "created_at", "id"),
+    )
+    {% else %}
     __table_args__ = (Index(None, "created_at", "id"), Index(None, "status", "created_at"))
+    {% endif %}
     # Raise StaleDataError if a concurrent transaction has updated the row.
     __mapper_args__ = {"version_id_col": version}
 
 
-{% if cookiecutter.auth != "none" %}
-Index(None, Order.owner_id, Order.created_at, Order.id)
-
-
-{% endif %}
 class OrderItem(Model):
     """An article of an order, with its quantity and unit price."""
 
