@@ -21,8 +21,14 @@ def visible_orders() -> Select[Order]:
 
 
 def build_order(**columns: Any) -> Order:
-    """Return a new order of the current user."""
-    return Order(owner_id=current_user_id(), **columns)
+    """Return a new order of the current user; raise `LookupError` without one.
+
+    A job or a command sets `g.identity` to the user that it acts for.
+    """
+    owner_id = current_user_id()
+    if owner_id is None:
+        raise LookupError("An order needs an owner: g.identity is not set.")
+    return Order(owner_id=owner_id, **columns)
 
 
 def find_order(order_id: uuid.UUID) -> Order:

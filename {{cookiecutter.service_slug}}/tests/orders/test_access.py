@@ -53,16 +53,17 @@ def test_list_contains_only_the_users_orders(
     assert client.get("/orders/").get_json()["orders"] == [placed.get_json()]
 
 
-def test_outside_of_a_request_orders_are_visible_to_g_identity_only(
+def test_outside_of_a_request_orders_are_of_g_identity_and_need_one(
     app: Flask, client: FlaskClient, placed: TestResponse
 ) -> None:
     with app.app_context():
         owner = db.session.scalars(select(Order.owner_id)).one()
-        db.session.add(
-            Order(currency="EUR", total=Decimal(1))
-        )  # created before the service had users
+        # Created before the service had users.
+        db.session.add(Order(currency="EUR", total=Decimal(1)))
         db.session.commit()
         assert db.session.scalars(visible_orders()).all() == []
+        with pytest.raises(LookupError, match=r"g\.identity"):
+            checkout.place_order(OrderSchema().load(ORDER), key=None)
         g.identity = Identity(str(owner), frozenset())
         created = checkout.place_order(OrderSchema().load(ORDER), key=None)
     visible = client.get("/orders/").get_json()["orders"]
