@@ -9,7 +9,7 @@ from tests import harness, servers
 # The most files, returns to a file that was left before, and functions, as `make trace` counts them.
 BOUNDS = {
     "GET /orders/<id>": (20, 10, 64),
-    "POST /orders/ with Idempotency-Key": (25, 28, 109),
+    "POST /orders/ with Idempotency-Key": (26, 28, 110),
     "POST /orders/ invalid": (17, 7, 72),
     "POST /auth/login": (21, 26, 87),
     "GET /health/ready": (11, 11, 45),
