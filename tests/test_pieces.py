@@ -70,6 +70,20 @@ def test_no_two_variants_of_a_file_are_kept_together():
                 assert len(kept) < 2, (kept, answers)
 
 
+def test_variants_of_a_migration_differ_only_in_their_place_in_the_history():
+    """A line is mended in all of them, or in none."""
+    bodies: dict[str, list[str]] = {}
+    for name in harness.template_files():
+        if name.startswith("migrations/versions/"):
+            body = (harness.TEMPLATE / name).read_text()
+            body = re.sub(r"(?m)^(Revises:|revision =|down_revision =).*$", "", body)
+            bodies.setdefault(harness.final_name(name), []).append(body)
+    variants = {name: found for name, found in bodies.items() if len(found) > 1}
+    assert len(variants) == 4
+    for name, found in variants.items():
+        assert set(found) == {found[0]}, name
+
+
 def test_every_answer_that_keeps_a_piece_has_words():
     """A new piece brings the words that prove it pruned."""
 
