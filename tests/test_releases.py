@@ -11,10 +11,13 @@ from tests.test_updates import differences, with_own
 
 
 def test_no_answer_of_any_release_was_withdrawn():
+    if releases.is_shallow():
+        pytest.skip(releases.SHALLOW)
     new = json.loads((harness.ROOT / "cookiecutter.json").read_text())
-    assert {tag: releases.withdrawn(releases.prompts(tag), new) for tag in releases.tags()} == {
-        tag: [] for tag in releases.tags()
-    }
+    found = releases.released()
+    assert "0.1.0" in found
+    for version, commit in found.items():
+        assert releases.withdrawn(releases.prompts(commit), new) == [], version
 
 
 OLD = {"name": "x", "database": ["postgresql", "none"], "example": True, "_private": 1}
@@ -50,18 +53,51 @@ def history(tmp_path_factory):
 
 @pytest.mark.proof
 def test_an_edited_service_of_each_release_is_updated_and_its_tests_pass(history, tmp_path, record_property):
-    tags = releases.tags(history)
-    for tag in tags:
-        service = linked.create(history, tmp_path / tag, harness.default(), checkout=tag)
+    found = releases.released(history)
+    for version, commit in found.items():
+        service = linked.create(history, tmp_path / version, harness.default(), checkout=commit)
         harness.write(with_own(linked.tree(service)), service)
         linked.commit(service, "Make it ours")
         assert linked.update(service) == []
         assert differences(service, harness.default()) == []
         result = servers.run(service, "pytest", "-q", "-p", "no:cacheprovider")
         assert result.returncode == 0, result.stdout[-3000:]
-    record_property(
-        "summary", f"Updates from {len(tags)} earlier releases: {', '.join(tags) or 'there are none'}."
-    )
+    record_property("summary", f"Updates from {len(found)} earlier releases: {', '.join(found)}.")
+    assert "0.1.0" in found
+
+
+def prepare(folder, version: str) -> None:
+    (folder / "pyproject.toml").write_text(f'[project]\nversion = "{version}"\n')
+    (folder / "CHANGELOG.md").write_text(f"# Changelog\n\n## [Unreleased]\n\n## [{version}] - 2030-01-02\n")
+
+
+def test_releases_are_found_without_tags(tmp_path):
+    linked.git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## [Unreleased]\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "0.1.0"\n')
+    linked.commit(tmp_path, "Begin")
+    linked.commit(tmp_path, "Go on")
+    assert releases.released(tmp_path) == {}
+    commits = {}
+    for version in ("0.1.0", "0.9.0", "0.10.0"):
+        prepare(tmp_path, version)
+        commits[version] = linked.commit(tmp_path, f"Release {version}")
+        # Not before something follows it.
+        assert version not in releases.released(tmp_path)
+        (tmp_path / "CHANGELOG.md").write_text((tmp_path / "CHANGELOG.md").read_text() + "\n- More.\n")
+        linked.commit(tmp_path, "Go on")
+        assert list(releases.released(tmp_path).items()) == list(commits.items())
+    linked.git(tmp_path, "tag", "v0.9.0", commits["0.9.0"])
+    assert releases.released(tmp_path) == {**commits, "0.9.0": "v0.9.0"}
+
+
+def test_a_shallow_clone_knows_no_releases_and_says_so(ready, tmp_path):
+    linked.commit(ready, "Go on")
+    shallow = tmp_path / "shallow"
+    linked.git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{ready}", str(shallow))
+    with pytest.raises(ValueError, match="shallow"):
+        releases.released(shallow)
+    assert releases.faults(shallow) == [releases.SHALLOW]
 
 
 def edit(folder, name: str, change: Callable[[str], str]) -> None:
@@ -96,11 +132,10 @@ FAULTS = {
 
 
 @pytest.fixture
-def ready(history, tmp_path):
+def ready(tmp_path):
     """A template that is about to be released, after an earlier release."""
-    folder = shutil.copytree(history, tmp_path / "ready")
-    if "v0.0.1" not in releases.tags(folder):
-        linked.git(folder, "tag", "v0.0.1")
+    folder = linked.template(tmp_path / "ready")
+    linked.git(folder, "tag", "v0.0.1")
     version = json.loads((folder / "cookiecutter.json").read_text())["_template_version"]
     edit(
         folder, "pyproject.toml", lambda text: text.replace(f'version = "{version}"', 'version = "9.0.0"', 1)

@@ -9,7 +9,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, Table
 from sqlalchemy.schema import sort_tables
 
-from app.database.migrations import known_template_migrations, read_history, template_migrations
+from app.database.migrations import missing_migrations, read_history, template_migrations
 
 # Constraints first: MySQL keeps an index that a foreign key needs.
 DROPS = (ops.DropConstraintOp, ops.DropIndexOp, ops.DropColumnOp)
@@ -98,7 +98,7 @@ class RevisionFilter:
     ) -> None:
         """Refuse a database that is behind, guard what is dropped, and omit an empty revision."""
         assert isinstance(context.connection, Connection)
-        if known_template_migrations().keys() - read_history(context.connection)[0]:
+        if missing_migrations(read_history(context.connection)[0]):
             raise CommandError("Target database is not up to date.")
         if wrong := self.to_drop - self.unused:
             name = min(wrong)

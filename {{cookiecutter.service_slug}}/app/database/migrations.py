@@ -109,6 +109,11 @@ def load_migration(path: Path) -> ModuleType:
     return module
 
 
+def missing_migrations(recorded: set[str]) -> list[str]:
+    """Return the template's migrations that are not `recorded`, sorted."""
+    return [name for name in known_template_migrations() if name not in recorded]
+
+
 def record_migration(name: str) -> Insert:
     """Return the statement that records the template's migration `name` as applied."""
     return template_migrations.insert().values(name=name)
@@ -130,7 +135,7 @@ def migrate_template(connection: Connection) -> None:
     recorded, _ = read_history(connection)
     # In a transaction that is already open, Alembic would not begin one for each migration.
     connection.commit()
-    if missing := [name for name in known_template_migrations() if name not in recorded]:
+    if missing := missing_migrations(recorded):
         # SQLite and MySQL commit with each change of the schema, whatever is begun.
         context = MigrationContext.configure(connection, opts={"transactional_ddl": True})
         apply_migrations(context, missing)
@@ -198,11 +203,11 @@ def check_migrations() -> list[CheckMessage]:
     """
     with db.engine.connect() as connection:
         recorded, applied = read_history(connection)
-    missing = known_template_migrations().keys() - recorded
+    missing = missing_migrations(recorded)
     known, heads = known_revisions()
     if applied <= known:
-        missing |= heads - applied
+        missing += sorted(heads - applied)
     if missing:
-        lacking = ", ".join(sorted(missing))
+        lacking = ", ".join(missing)
         return [Error(f"The database lacks migrations: {lacking}.", id="migrations.unapplied")]
     return []
