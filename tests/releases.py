@@ -26,6 +26,10 @@ def tags(folder: Path = harness.ROOT) -> list[str]:
 SHALLOW = "this clone is shallow, so earlier releases are unknown: git fetch --unshallow --tags"
 
 
+# 0.1.0 was released without a tag: its changelog was dated earlier than its last migration was written.
+UNTAGGED = {"0.1.0": "7eba7669786d0e6746a2bbd56794b428fd3c0763"}
+
+
 def is_shallow(folder: Path = harness.ROOT) -> bool:
     return git("rev-parse", "--is-shallow-repository", folder=folder).strip() == "true"
 
@@ -53,6 +57,8 @@ def released(folder: Path = harness.ROOT) -> dict[str, str]:
         version = project["project"]["version"]
         if version not in found and section_of(version, git("show", f"{commit}:CHANGELOG.md", folder=folder)):
             found[version] = commit
+    commits = set(git("log", "--first-parent", "--format=%H", folder=folder).split())
+    found |= {version: commit for version, commit in UNTAGGED.items() if commit in commits}
     found |= {tag[1:]: tag for tag in tags(folder)}
     return dict(sorted(found.items(), key=lambda one: [int(part) for part in one[0].split(".")]))
 

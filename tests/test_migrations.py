@@ -214,6 +214,7 @@ def test_own_revisions_and_rows_survive_releases_and_other_answers(base, databas
         assert content(engine, columns_of(before)) == before
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("database", DATABASES)
 def test_what_an_answer_leaves_is_dropped_only_when_it_is_asked_for_and_comes_back(database, tmp_path):
     base = {"database": keep_server(database)}
@@ -268,6 +269,7 @@ def test_what_an_answer_leaves_is_dropped_only_when_it_is_asked_for_and_comes_ba
         on_a_new_database()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_database_that_lacks_a_migration_of_the_template_is_behind(database, tmp_path):
     base = {"database": keep_server(database)}
@@ -293,6 +295,7 @@ def test_a_database_that_lacks_a_migration_of_the_template_is_behind(database, t
 FAILING = GIFT_MIGRATION + '    op.execute("INSERT INTO shelves VALUES (7, \'x\')")\n    raise RuntimeError("No more gifts.")\n'
 
 
+@pytest.mark.proof
 def test_a_migration_that_fails_is_not_recorded_and_can_be_applied_again(tmp_path):
     folder = tmp_path / "service"
     with empty_database("sqlite", tmp_path) as (settings, engine):

@@ -49,6 +49,16 @@ def include_name(name: str | None, kind: str, _: Any) -> bool:
     return kind != "table" or name != template_migrations.name
 
 
+def without_indexes_of_dropped(operations: list[Any]) -> list[Any]:
+    """Leave out the changes of tables that are dropped: MySQL refuses to drop a foreign key's index."""
+    dropped = {one.table_name for one in operations if isinstance(one, ops.DropTableOp)}
+    return [
+        one
+        for one in operations
+        if not isinstance(one, ops.ModifyTableOps) or one.table_name not in dropped
+    ]
+
+
 class RevisionFilter:
     """Keeps out of a revision what would drop data, unless an argument `-x drop=` names it.
 
@@ -110,6 +120,7 @@ class RevisionFilter:
             upgrade.ops = self.sort_drops(upgrade.ops)
             upgrade.reverse_into(downgrade)
             upgrade.ops = self.guard_drops(upgrade.ops)
+        downgrade.ops = without_indexes_of_dropped(downgrade.ops)
         if not self.is_written:
             return
         if upgrade.is_empty():
@@ -138,14 +149,13 @@ class RevisionFilter:
     def guard_drops(self, operations: list[Any]) -> list[Any]:
         """Put what is dropped below a condition: a new database may never have had it."""
         guarded: list[Any] = []
-        for operation in operations:
-            name = getattr(operation, "table_name", None)
+        for operation in without_indexes_of_dropped(operations):
             if isinstance(operation, ops.DropTableOp):
                 guarded.append(Drop(operation.table_name, [operation]))
-            elif not isinstance(operation, ops.ModifyTableOps):
-                guarded.append(operation)
-            elif name not in self.to_drop:  # The indexes of a dropped table go with it.
+            elif isinstance(operation, ops.ModifyTableOps):
                 guarded += self.guard_columns(operation)
+            else:
+                guarded.append(operation)
         return guarded
 
     def guard_columns(self, changes: ops.ModifyTableOps) -> list[Any]:
