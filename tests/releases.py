@@ -51,7 +51,9 @@ def released(folder: Path = harness.ROOT) -> dict[str, str]:
     if is_shallow(folder):
         raise ValueError(SHALLOW)
     found = {}
-    log = git("log", "--first-parent", "--reverse", "--format=%H", "HEAD~", "--", "CHANGELOG.md", folder=folder)
+    log = git(
+        "log", "--first-parent", "--reverse", "--format=%H", "HEAD~", "--", "CHANGELOG.md", folder=folder
+    )
     for commit in log.split():
         project = tomllib.loads(git("show", f"{commit}:pyproject.toml", folder=folder))
         version = project["project"]["version"]

@@ -292,7 +292,10 @@ def test_a_database_that_lacks_a_migration_of_the_template_is_behind(database, t
         assert servers.run(folder, sys.executable, "-c", ready, **settings).stdout == "200 OK\n"
 
 
-FAILING = GIFT_MIGRATION + '    op.execute("INSERT INTO shelves VALUES (7, \'x\')")\n    raise RuntimeError("No more gifts.")\n'
+FAILING = (
+    GIFT_MIGRATION
+    + '    op.execute("INSERT INTO shelves VALUES (7, \'x\')")\n    raise RuntimeError("No more gifts.")\n'
+)
 
 
 @pytest.mark.proof
