@@ -52,6 +52,8 @@ PIECES = [
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
+            "migrations/template/0002_create_users.py",
+            "migrations/template/0005_compare_emails_exactly.py",
             "tests/auth/test_users.py",
         ],
     },
@@ -74,7 +76,7 @@ PIECES = [
             "app/auth/setup_issuer.py",
             "app/auth/token_families.py",
             "app/auth/token_schemas.py",
-            "migrations/versions/0005_compare_emails_exactly_tokens.py",
+            "migrations/template/0004_create_token_families.py",
             "tests/auth/sign_in_issuer.py",
             "tests/auth/test_issuer.py",
         ],
@@ -82,9 +84,6 @@ PIECES = [
             "app/auth/commands_issuer.py": "app/auth/commands.py",
             "app/auth/routes_issuer.py": "app/auth/routes.py",
             "app/auth/setup_issuer.py": "app/auth/setup.py",
-            "migrations/versions/0005_compare_emails_exactly_tokens.py": (
-                "migrations/versions/0005_compare_emails_exactly.py"
-            ),
             "tests/auth/sign_in_issuer.py": "tests/auth/sign_in.py",
         },
     },
@@ -111,7 +110,7 @@ PIECES = [
             "app/auth/routes_sessions.py",
             "app/auth/sessions.py",
             "app/auth/setup_sessions.py",
-            "migrations/versions/0005_compare_emails_exactly_sessions.py",
+            "migrations/template/0004_create_login_sessions.py",
             "tests/auth/sign_in_sessions.py",
             "tests/auth/test_sessions.py",
         ],
@@ -119,9 +118,6 @@ PIECES = [
             "app/auth/commands_sessions.py": "app/auth/commands.py",
             "app/auth/routes_sessions.py": "app/auth/routes.py",
             "app/auth/setup_sessions.py": "app/auth/setup.py",
-            "migrations/versions/0005_compare_emails_exactly_sessions.py": (
-                "migrations/versions/0005_compare_emails_exactly.py"
-            ),
             "tests/auth/sign_in_sessions.py": "tests/auth/sign_in.py",
         },
     },
@@ -155,7 +151,7 @@ PIECES = [
             "app/orders/checkout.py",
             "app/orders/models.py",
             "app/orders/routes.py",
-            "migrations/versions/0001_create_orders.py",
+            "migrations/template/0001_create_orders.py",
             "tests/orders/test_change_order.py",
             "tests/orders/test_checkout.py",
             "tests/orders/test_list_orders.py",
@@ -178,8 +174,7 @@ PIECES = [
         "paths": [
             "app/orders/commands_of_user.py",
             "app/orders/queries_of_user.py",
-            "migrations/versions/0002_create_users.py",
-            "migrations/versions/0003_give_orders_owners.py",
+            "migrations/template/0003_give_orders_owners.py",
             "tests/orders/test_access.py",
             "tests/orders/test_seed_of_user.py",
         ],
@@ -187,45 +182,6 @@ PIECES = [
             "app/orders/commands_of_user.py": "app/orders/commands.py",
             "app/orders/queries_of_user.py": "app/orders/queries.py",
             "tests/orders/test_seed_of_user.py": "tests/orders/test_seed.py",
-        },
-    },
-    {
-        "keep": {
-            "example": [False],
-            "auth": ["jwt", "session"],
-            "database": ["postgresql", "mysql"],
-        },
-        "paths": ["migrations/versions/0002_create_users_without_example.py"],
-        "names": {
-            "migrations/versions/0002_create_users_without_example.py": (
-                "migrations/versions/0002_create_users.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [True], "auth": ["jwt"], "database": ["postgresql", "mysql"]},
-        "paths": ["migrations/versions/0004_create_token_families.py"],
-    },
-    {
-        "keep": {"example": [False], "auth": ["jwt"], "database": ["postgresql", "mysql"]},
-        "paths": ["migrations/versions/0004_create_token_families_without_example.py"],
-        "names": {
-            "migrations/versions/0004_create_token_families_without_example.py": (
-                "migrations/versions/0004_create_token_families.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [True], "auth": ["session"]},
-        "paths": ["migrations/versions/0004_create_login_sessions.py"],
-    },
-    {
-        "keep": {"example": [False], "auth": ["session"]},
-        "paths": ["migrations/versions/0004_create_login_sessions_without_example.py"],
-        "names": {
-            "migrations/versions/0004_create_login_sessions_without_example.py": (
-                "migrations/versions/0004_create_login_sessions.py"
-            ),
         },
     },
     {
