@@ -15,8 +15,12 @@ PIECES = [
     {
         "keep": {"database": ["postgresql", "mysql"]},
         "paths": [
+            "app/api/idempotency.py",
+            "app/api/pagination.py",
             "app/database",
             "migrations",
+            "tests/api/test_idempotency.py",
+            "tests/api/test_pagination.py",
             "tests/application_with_database.py",
             "tests/database",
         ],
@@ -38,12 +42,21 @@ PIECES = [
     },
     {
         "keep": {"auth": ["none"]},
-        "paths": ["app/api/blueprint_public.py"],
-        "names": {"app/api/blueprint_public.py": "app/api/blueprint.py"},
+        "paths": ["app/api/blueprint_public.py", "tests/callers_public.py"],
+        "names": {
+            "app/api/blueprint_public.py": "app/api/blueprint.py",
+            "tests/callers_public.py": "tests/callers.py",
+        },
     },
     {
         "keep": {"auth": ["jwt", "session"]},
-        "paths": ["app/api/blueprint.py", "app/auth", "tests/api/test_blueprint.py", "tests/auth"],
+        "paths": [
+            "app/api/blueprint.py",
+            "app/auth",
+            "tests/api/test_blueprint.py",
+            "tests/auth",
+            "tests/callers.py",
+        ],
     },
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
@@ -52,7 +65,9 @@ PIECES = [
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
+            "app/database/owners.py",
             "tests/auth/test_users.py",
+            "tests/database/test_owners.py",
         ],
     },
     {
@@ -75,6 +90,7 @@ PIECES = [
             "app/auth/token_families.py",
             "app/auth/token_schemas.py",
             "migrations/versions/0005_compare_emails_exactly_tokens.py",
+            "migrations/versions/0006_create_idempotent_requests_tokens.py",
             "tests/auth/sign_in_issuer.py",
             "tests/auth/test_issuer.py",
         ],
@@ -84,6 +100,9 @@ PIECES = [
             "app/auth/setup_issuer.py": "app/auth/setup.py",
             "migrations/versions/0005_compare_emails_exactly_tokens.py": (
                 "migrations/versions/0005_compare_emails_exactly.py"
+            ),
+            "migrations/versions/0006_create_idempotent_requests_tokens.py": (
+                "migrations/versions/0006_create_idempotent_requests.py"
             ),
             "tests/auth/sign_in_issuer.py": "tests/auth/sign_in.py",
         },
@@ -112,6 +131,7 @@ PIECES = [
             "app/auth/sessions.py",
             "app/auth/setup_sessions.py",
             "migrations/versions/0005_compare_emails_exactly_sessions.py",
+            "migrations/versions/0006_create_idempotent_requests_sessions.py",
             "tests/auth/sign_in_sessions.py",
             "tests/auth/test_sessions.py",
         ],
@@ -122,37 +142,40 @@ PIECES = [
             "migrations/versions/0005_compare_emails_exactly_sessions.py": (
                 "migrations/versions/0005_compare_emails_exactly.py"
             ),
+            "migrations/versions/0006_create_idempotent_requests_sessions.py": (
+                "migrations/versions/0006_create_idempotent_requests.py"
+            ),
             "tests/auth/sign_in_sessions.py": "tests/auth/sign_in.py",
         },
     },
     {
         "keep": {"example": [True]},
-        "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
-    },
-    {
-        "keep": {"example": [True], "auth": ["none"]},
-        "paths": ["app/api/idempotency_public.py"],
-        "names": {"app/api/idempotency_public.py": "app/api/idempotency.py"},
-    },
-    {
-        "keep": {"example": [True], "auth": ["jwt", "session"]},
         "paths": [
-            "app/api/idempotency.py",
-            "tests/orders/conftest.py",
-            "tests/orders/test_owners.py",
+            "app/clients/payments.py",
+            "app/orders",
+            "tests/clients/test_payments.py",
+            "tests/clients/test_settings.py",
+            "tests/orders",
         ],
     },
     {
+        "keep": {"example": [True], "auth": ["jwt", "session"]},
+        "paths": ["tests/orders/conftest.py", "tests/orders/test_owners.py"],
+    },
+    {
         "keep": {"example": [True], "database": ["none"]},
-        "paths": ["app/orders/routes_stateless.py"],
-        "names": {"app/orders/routes_stateless.py": "app/orders/routes.py"},
+        "paths": ["app/api/idempotency_stateless.py", "app/orders/routes_stateless.py"],
+        "names": {
+            "app/api/idempotency_stateless.py": "app/api/idempotency.py",
+            "app/orders/routes_stateless.py": "app/orders/routes.py",
+        },
     },
     {
         "keep": {"example": [True], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/api/pagination.py",
             "app/orders/changes.py",
             "app/orders/checkout.py",
+            "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/routes.py",
             "migrations/versions/0001_create_orders.py",
@@ -164,10 +187,28 @@ PIECES = [
     {
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/orders/commands.py",
-            "app/orders/queries.py",
+            "app/orders/seed.py",
+            "migrations/versions/0006_create_idempotent_requests_public.py",
+            "migrations/versions/0007_move_idempotency_keys_public.py",
             "tests/orders/test_seed.py",
         ],
+        "names": {
+            "migrations/versions/0006_create_idempotent_requests_public.py": (
+                "migrations/versions/0006_create_idempotent_requests.py"
+            ),
+            "migrations/versions/0007_move_idempotency_keys_public.py": (
+                "migrations/versions/0007_move_idempotency_keys.py"
+            ),
+        },
+    },
+    {
+        "keep": {"example": [False], "auth": ["none"], "database": ["postgresql", "mysql"]},
+        "paths": ["migrations/versions/0006_create_idempotent_requests_without_example.py"],
+        "names": {
+            "migrations/versions/0006_create_idempotent_requests_without_example.py": (
+                "migrations/versions/0006_create_idempotent_requests.py"
+            ),
+        },
     },
     {
         "keep": {
@@ -176,16 +217,14 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
-            "app/orders/commands_of_user.py",
-            "app/orders/queries_of_user.py",
+            "app/orders/seed_of_user.py",
             "migrations/versions/0002_create_users.py",
             "migrations/versions/0003_give_orders_owners.py",
             "tests/orders/test_access.py",
             "tests/orders/test_seed_of_user.py",
         ],
         "names": {
-            "app/orders/commands_of_user.py": "app/orders/commands.py",
-            "app/orders/queries_of_user.py": "app/orders/queries.py",
+            "app/orders/seed_of_user.py": "app/orders/seed.py",
             "tests/orders/test_seed_of_user.py": "tests/orders/test_seed.py",
         },
     },
@@ -204,7 +243,15 @@ PIECES = [
     },
     {
         "keep": {"example": [True], "auth": ["jwt"], "database": ["postgresql", "mysql"]},
-        "paths": ["migrations/versions/0004_create_token_families.py"],
+        "paths": [
+            "migrations/versions/0004_create_token_families.py",
+            "migrations/versions/0007_move_idempotency_keys_tokens.py",
+        ],
+        "names": {
+            "migrations/versions/0007_move_idempotency_keys_tokens.py": (
+                "migrations/versions/0007_move_idempotency_keys.py"
+            ),
+        },
     },
     {
         "keep": {"example": [False], "auth": ["jwt"], "database": ["postgresql", "mysql"]},
@@ -217,7 +264,15 @@ PIECES = [
     },
     {
         "keep": {"example": [True], "auth": ["session"]},
-        "paths": ["migrations/versions/0004_create_login_sessions.py"],
+        "paths": [
+            "migrations/versions/0004_create_login_sessions.py",
+            "migrations/versions/0007_move_idempotency_keys_sessions.py",
+        ],
+        "names": {
+            "migrations/versions/0007_move_idempotency_keys_sessions.py": (
+                "migrations/versions/0007_move_idempotency_keys.py"
+            ),
+        },
     },
     {
         "keep": {"example": [False], "auth": ["session"]},
@@ -231,10 +286,12 @@ PIECES = [
     {
         "keep": {"tracing": ["opentelemetry"]},
         "paths": [
+            "app/clients/transport_traced.py",
             "app/observability/tracing.py",
             "app/observability/tracing_setup.py",
             "tests/observability/tracing",
         ],
+        "names": {"app/clients/transport_traced.py": "app/clients/transport.py"},
     },
     {
         "keep": {"tracing": ["opentelemetry"], "database": ["postgresql", "mysql"]},
@@ -244,15 +301,7 @@ PIECES = [
         ],
     },
     {
-        "keep": {"tracing": ["opentelemetry"], "example": [True]},
-        "paths": [
-            "app/clients/transport_traced.py",
-            "tests/observability/tracing/test_http.py",
-        ],
-        "names": {"app/clients/transport_traced.py": "app/clients/transport.py"},
-    },
-    {
-        "keep": {"tracing": ["none"], "example": [True]},
+        "keep": {"tracing": ["none"]},
         "paths": ["app/clients/transport.py"],
     },
     {"keep": {"ci": ["github"]}, "paths": [".github"]},

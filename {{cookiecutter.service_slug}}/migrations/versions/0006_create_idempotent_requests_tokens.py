@@ -1,0 +1,34 @@
+"""Create the table of idempotent requests.
+
+Revises: 0005_tokens
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.database.base import UtcDateTime
+
+revision = "0006_tokens"
+down_revision = "0005_tokens"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "idempotent_requests",
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("resource_id", sa.Uuid(), nullable=False),
+        sa.Column("response", sa.Text(), nullable=True),
+        sa.Column("locked_until", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_idempotent_requests")),
+    )
+    op.create_index(
+        op.f("ix_idempotent_requests_expires_at"), "idempotent_requests", ["expires_at"]
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("idempotent_requests")
