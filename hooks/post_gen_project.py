@@ -15,8 +15,12 @@ PIECES = [
     {
         "keep": {"database": ["postgresql", "mysql"]},
         "paths": [
+            "app/api/idempotency.py",
+            "app/api/pagination.py",
             "app/database",
             "migrations",
+            "tests/api/test_idempotency.py",
+            "tests/api/test_pagination.py",
             "tests/application_with_database.py",
             "tests/database",
         ],
@@ -38,12 +42,21 @@ PIECES = [
     },
     {
         "keep": {"auth": ["none"]},
-        "paths": ["app/api/blueprint_public.py"],
-        "names": {"app/api/blueprint_public.py": "app/api/blueprint.py"},
+        "paths": ["app/api/blueprint_public.py", "tests/callers_public.py"],
+        "names": {
+            "app/api/blueprint_public.py": "app/api/blueprint.py",
+            "tests/callers_public.py": "tests/callers.py",
+        },
     },
     {
         "keep": {"auth": ["jwt", "session"]},
-        "paths": ["app/api/blueprint.py", "app/auth", "tests/api/test_blueprint.py", "tests/auth"],
+        "paths": [
+            "app/api/blueprint.py",
+            "app/auth",
+            "tests/api/test_blueprint.py",
+            "tests/auth",
+            "tests/callers.py",
+        ],
     },
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
@@ -52,9 +65,11 @@ PIECES = [
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
+            "app/database/owners.py",
             "migrations/template/0002_create_users.py",
             "migrations/template/0005_compare_emails_exactly.py",
             "tests/auth/test_users.py",
+            "tests/database/test_owners.py",
         ],
     },
     {
@@ -123,35 +138,36 @@ PIECES = [
     },
     {
         "keep": {"example": [True]},
-        "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
-    },
-    {
-        "keep": {"example": [True], "auth": ["none"]},
-        "paths": ["app/api/idempotency_public.py"],
-        "names": {"app/api/idempotency_public.py": "app/api/idempotency.py"},
-    },
-    {
-        "keep": {"example": [True], "auth": ["jwt", "session"]},
         "paths": [
-            "app/api/idempotency.py",
-            "tests/orders/conftest.py",
-            "tests/orders/test_owners.py",
+            "app/clients/payments.py",
+            "app/orders",
+            "tests/clients/test_payments.py",
+            "tests/clients/test_settings.py",
+            "tests/orders",
         ],
     },
     {
+        "keep": {"example": [True], "auth": ["jwt", "session"]},
+        "paths": ["tests/orders/conftest.py", "tests/orders/test_owners.py"],
+    },
+    {
         "keep": {"example": [True], "database": ["none"]},
-        "paths": ["app/orders/routes_stateless.py"],
-        "names": {"app/orders/routes_stateless.py": "app/orders/routes.py"},
+        "paths": ["app/api/idempotency_stateless.py", "app/orders/routes_stateless.py"],
+        "names": {
+            "app/api/idempotency_stateless.py": "app/api/idempotency.py",
+            "app/orders/routes_stateless.py": "app/orders/routes.py",
+        },
     },
     {
         "keep": {"example": [True], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/api/pagination.py",
             "app/orders/changes.py",
             "app/orders/checkout.py",
+            "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/routes.py",
             "migrations/template/0001_create_orders.py",
+            "migrations/template/0007_move_idempotency_keys.py",
             "tests/orders/test_change_order.py",
             "tests/orders/test_checkout.py",
             "tests/orders/test_list_orders.py",
@@ -160,10 +176,11 @@ PIECES = [
     {
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/orders/commands.py",
-            "app/orders/queries.py",
+            "app/orders/seed.py",
             "tests/orders/test_seed.py",
         ],
+        "names": {
+        },
     },
     {
         "keep": {
@@ -172,6 +189,7 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
+            "app/database/owners.py",
             "app/orders/commands_of_user.py",
             "app/orders/queries_of_user.py",
             "migrations/template/0003_give_orders_owners.py",
@@ -179,18 +197,19 @@ PIECES = [
             "tests/orders/test_seed_of_user.py",
         ],
         "names": {
-            "app/orders/commands_of_user.py": "app/orders/commands.py",
-            "app/orders/queries_of_user.py": "app/orders/queries.py",
+            "app/orders/seed_of_user.py": "app/orders/seed.py",
             "tests/orders/test_seed_of_user.py": "tests/orders/test_seed.py",
         },
     },
     {
         "keep": {"tracing": ["opentelemetry"]},
         "paths": [
+            "app/clients/transport_traced.py",
             "app/observability/tracing.py",
             "app/observability/tracing_setup.py",
             "tests/observability/tracing",
         ],
+        "names": {"app/clients/transport_traced.py": "app/clients/transport.py"},
     },
     {
         "keep": {"tracing": ["opentelemetry"], "database": ["postgresql", "mysql"]},
@@ -200,15 +219,7 @@ PIECES = [
         ],
     },
     {
-        "keep": {"tracing": ["opentelemetry"], "example": [True]},
-        "paths": [
-            "app/clients/transport_traced.py",
-            "tests/observability/tracing/test_http.py",
-        ],
-        "names": {"app/clients/transport_traced.py": "app/clients/transport.py"},
-    },
-    {
-        "keep": {"tracing": ["none"], "example": [True]},
+        "keep": {"tracing": ["none"]},
         "paths": ["app/clients/transport.py"],
     },
     {"keep": {"ci": ["github"]}, "paths": [".github"]},
