@@ -179,8 +179,6 @@ PIECES = [
             "app/orders/seed.py",
             "tests/orders/test_seed.py",
         ],
-        "names": {
-        },
     },
     {
         "keep": {
@@ -190,8 +188,7 @@ PIECES = [
         },
         "paths": [
             "app/database/owners.py",
-            "app/orders/commands_of_user.py",
-            "app/orders/queries_of_user.py",
+            "app/orders/seed_of_user.py",
             "migrations/template/0003_give_orders_owners.py",
             "tests/orders/test_access.py",
             "tests/orders/test_seed_of_user.py",
