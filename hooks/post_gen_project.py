@@ -48,7 +48,10 @@ PIECES = [
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
         "paths": [
+            "app/auth/accounts.py",
+            "app/auth/commands.py",
             "app/auth/passwords.py",
+            "app/auth/routes.py",
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
@@ -68,9 +71,9 @@ PIECES = [
     {
         "keep": {"auth": ["jwt"], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/auth/commands_issuer.py",
-            "app/auth/issuer.py",
-            "app/auth/routes_issuer.py",
+            "app/auth/key_commands.py",
+            "app/auth/login_routes_issuer.py",
+            "app/auth/logins_issuer.py",
             "app/auth/setup_issuer.py",
             "app/auth/token_families.py",
             "app/auth/token_schemas.py",
@@ -79,8 +82,8 @@ PIECES = [
             "tests/auth/test_issuer.py",
         ],
         "names": {
-            "app/auth/commands_issuer.py": "app/auth/commands.py",
-            "app/auth/routes_issuer.py": "app/auth/routes.py",
+            "app/auth/login_routes_issuer.py": "app/auth/login_routes.py",
+            "app/auth/logins_issuer.py": "app/auth/logins.py",
             "app/auth/setup_issuer.py": "app/auth/setup.py",
             "migrations/versions/0005_compare_emails_exactly_tokens.py": (
                 "migrations/versions/0005_compare_emails_exactly.py"
@@ -106,18 +109,17 @@ PIECES = [
     {
         "keep": {"auth": ["session"]},
         "paths": [
-            "app/auth/commands_sessions.py",
             "app/auth/csrf.py",
-            "app/auth/routes_sessions.py",
-            "app/auth/sessions.py",
+            "app/auth/login_routes_sessions.py",
+            "app/auth/logins_sessions.py",
             "app/auth/setup_sessions.py",
             "migrations/versions/0005_compare_emails_exactly_sessions.py",
             "tests/auth/sign_in_sessions.py",
             "tests/auth/test_sessions.py",
         ],
         "names": {
-            "app/auth/commands_sessions.py": "app/auth/commands.py",
-            "app/auth/routes_sessions.py": "app/auth/routes.py",
+            "app/auth/login_routes_sessions.py": "app/auth/login_routes.py",
+            "app/auth/logins_sessions.py": "app/auth/logins.py",
             "app/auth/setup_sessions.py": "app/auth/setup.py",
             "migrations/versions/0005_compare_emails_exactly_sessions.py": (
                 "migrations/versions/0005_compare_emails_exactly.py"
