@@ -55,6 +55,8 @@ PIECES = [
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
+            "tests/auth/test_accounts.py",
+            "tests/auth/test_commands.py",
             "tests/auth/test_users.py",
         ],
     },

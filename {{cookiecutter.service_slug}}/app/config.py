@@ -41,6 +41,9 @@ class Config:
     HEALTH_CHECK_CACHE = 1.0
     DEFAULT_RATE_LIMIT = 60_000
 
+    # Formats of error responses by path prefix, of type `app.api.errors.ErrorFormat`.
+    ERROR_FORMATS: dict[str, Any] = {}
+
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
     {% if cookiecutter.auth != "none" %}

@@ -28,46 +28,53 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
     if email is not None and not current_app.config["REGISTRATION_OPEN"]:
         # Whether it succeeds tells who has an account, as registration does.
         raise Forbidden("Registration is closed: only the operator changes e-mail addresses.")
+    user_id, password_hash = user.id, user.password_hash
     try:
-        authenticate_user(user.email, changes["current_password"], address)
-    except Unauthorized:  # not a 401, at which clients would renew or drop the login
+        verified = authenticate_user(user.email, changes["current_password"], address)
+    except Unauthorized:
+        verified = None
+    if verified is not user:
+        # Not 401, at which clients would renew or drop the login.
         abort(403, errors={"json": {"current_password": ["The current password is wrong."]}})
     if "password" in changes and is_easy_to_guess(changes["password"], email or user.email):
         abort(422, errors={"json": {"password": ["Too easy to guess."]}})
     values = {"password_hash": hash_password(changes["password"])} if "password" in changes else {}
     if email is None:
-        is_changed = update_credentials(user, values, keep_current=True)
+        is_changed = update_credentials(user_id, password_hash, values, keep_current=True)
     else:
         # Count taken addresses like the failed logins that would discover them after registration.
         attempt = make_attempt(normalize_email(email), address)
-        counts = require_allowed(attempt)
+        require_allowed(attempt)
         values["email"] = normalize_email(email)
         try:
-            is_changed = update_credentials(user, values, keep_current=True)
+            is_changed = update_credentials(user_id, password_hash, values, keep_current=True)
         except IntegrityError:
             db.session.rollback()
             count_failure(attempt)
             abort(422, errors={"json": {"email": ["Cannot be used."]}})
-        record_login(attempt, counts)
+        if is_changed:
+            record_login(attempt, require_allowed(attempt))
     if not is_changed:
-        raise Conflict("The account was changed at the same time.")
+        raise Conflict("The account has changed at the same time.")
+    db.session.refresh(user)
 
 
 @retry_on_conflict
-def update_credentials(user: User, values: dict[str, Any], *, keep_current: bool = False) -> bool:
+def update_credentials(
+    user_id: uuid.UUID, password_hash: str, values: dict[str, Any], *, keep_current: bool = False
+) -> bool:
     """Change a user and end the logins, in one transaction; `keep_current` keeps the request's.
 
-    Returns False, and changes nothing, if the password has changed since `user` was loaded.
+    Returns False, and changes nothing, if the user no longer has this `password_hash`.
     """
-    unchanged = (User.id == user.id, User.password_hash == user.password_hash)
+    unchanged = (User.id == user_id, User.password_hash == password_hash)
     query = update(User).where(*unchanged).values(values)
     # Locks the user, so that a concurrent login is either ended here or sees the change.
     result = db.session.execute(query.execution_options(synchronize_session=False))
     if not result.rowcount:  # type: ignore[attr-defined]
         db.session.rollback()
         return False
-    revoke_logins(user.id, keep_current=keep_current)
-    db.session.expire(user)
+    revoke_logins(user_id, keep_current=keep_current)
     return True
 
 

@@ -86,7 +86,8 @@ def set_password(email: str, password: str) -> None:
     """
     user = require_user(email)
     validate_credentials(user.email, password)
-    if not update_credentials(user, {"password_hash": hash_password(password)}):
+    values = {"password_hash": hash_password(password)}
+    if not update_credentials(user.id, user.password_hash, values):
         raise click.ClickException("The password was changed at the same time.")
 
 

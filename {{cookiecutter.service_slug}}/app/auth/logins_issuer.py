@@ -21,23 +21,29 @@ from app.database.transactions import retry_on_conflict
 from app.extensions import db
 
 
-@retry_on_conflict
 def log_in(user: User) -> dict[str, Any]:
     """Start a token family for the user, and return its first tokens.
 
     Raises `Unauthorized` if the account has changed since `user` was loaded.
     """
+    family = store_family(user.id, user.password_hash)
+    return make_tokens(user, family.id, family.generation)
+
+
+@retry_on_conflict
+def store_family(user_id: uuid.UUID, password_hash: str) -> TokenFamily:
+    """Store and return a new token family, and delete the expired ones."""
     # A family is needed until its last access token has expired, because it may be revoked.
     cutoff = now() - revocations.window
     db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < cutoff))
     # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
-    lock_user(user)
+    lock_user(user_id, password_hash)
     lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
-    family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
+    family = TokenFamily(user_id=user_id, expires_at=now() + lifetime)
     db.session.add(family)
     db.session.commit()
-    return make_tokens(user, family.id, family.generation)
+    return family
 
 
 def refresh(token: str) -> dict[str, Any]:

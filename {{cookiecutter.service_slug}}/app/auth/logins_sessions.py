@@ -54,21 +54,21 @@ def log_in(user: User) -> dict[str, str]:
     since `user` was loaded.
     """
     token = secrets.token_urlsafe(32)
-    store_login(user, token)
+    store_login(user.id, user.password_hash, token)
     session.clear()
     login_user(SessionUser(user, token))
     return {"csrf_token": csrf_token(token)}
 
 
 @retry_on_conflict
-def store_login(user: User, token: str) -> None:
+def store_login(user_id: uuid.UUID, password_hash: str, token: str) -> None:
     """Store a new login and delete the expired ones."""
     db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
-    lock_user(user)
+    lock_user(user_id, password_hash)
     lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
-    db.session.add(LoginSession(id=hash_token(token), user_id=user.id, expires_at=now() + lifetime))
+    db.session.add(LoginSession(id=hash_token(token), user_id=user_id, expires_at=now() + lifetime))
     db.session.commit()
 
 

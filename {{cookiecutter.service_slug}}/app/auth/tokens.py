@@ -145,7 +145,7 @@ def init_tokens(
     config = app.config
     app.extensions["verifier"] = Verifier(keys, config["JWT_ISSUER"], config["JWT_AUDIENCE"], types)
     scheme = config["AUTH_SCHEME"]
-    validate_setting(app, "AUTH_SCHEME", is_scheme(str(scheme)), "Not a scheme (RFC 9110).")
+    validate_setting(app, "AUTH_SCHEME", is_scheme(scheme or ""), "Not a scheme (RFC 9110).")
     hint = f"Send an access token: Authorization: {scheme} <token>."
     init_authentication(app, Authentication(authenticate, scheme.lower(), hint))
     api.spec.components.security_scheme(scheme.lower(), describe_scheme(scheme, source))

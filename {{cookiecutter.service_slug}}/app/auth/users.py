@@ -122,13 +122,13 @@ def store_password_hash(user: User, password_hash: str) -> None:
     db.session.commit()
 
 
-def lock_user(user: User) -> None:
-    """Lock the user for this transaction; raise `Unauthorized` if the account has changed.
+def lock_user(user_id: uuid.UUID, password_hash: str) -> None:
+    """Lock a user for this transaction; raise `Unauthorized` without this hash, or if deactivated.
 
     A new login holds this lock. A concurrent change of the password waits for it, and then ends the
     login; or the login waits, and fails here.
     """
-    unchanged = (User.id == user.id, User.password_hash == user.password_hash, User.is_active)
+    unchanged = (User.id == user_id, User.password_hash == password_hash, User.is_active)
     if db.session.scalar(select(User.id).where(*unchanged).with_for_update(read=True)) is None:
         raise unauthorized("The account has changed at the same time.")
 

@@ -19,6 +19,10 @@ from app.config import ConfigError, load_config
 from app.database.base import now
 from app.extensions import db
 
+pytestmark = pytest.mark.skipif(
+    not load_config("testing").ACCOUNT_ROUTES, reason="ACCOUNT_ROUTES is off"
+)
+
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 
