@@ -23,12 +23,34 @@ PIECES = [
             "tests/api/test_pagination.py",
             "tests/application_with_database.py",
             "tests/database",
+            "tools/resource/routes.py.txt",
+            "tools/resource/schemas.py.txt",
+            "tools/resource/test_resource.py.txt",
         ],
         "names": {"tests/application_with_database.py": "tests/application.py"},
     },
     {
         "keep": {"database": ["none"]},
-        "paths": ["tests/application.py"],
+        "paths": [
+            "tests/application.py",
+            "tools/resource/routes_stateless.py.txt",
+            "tools/resource/schemas_stateless.py.txt",
+            "tools/resource/test_resource_stateless.py.txt",
+        ],
+        "names": {
+            "tools/resource/routes_stateless.py.txt": "tools/resource/routes.py.txt",
+            "tools/resource/schemas_stateless.py.txt": "tools/resource/schemas.py.txt",
+            "tools/resource/test_resource_stateless.py.txt": "tools/resource/test_resource.py.txt",
+        },
+    },
+    {
+        "keep": {"database": ["postgresql", "mysql"], "auth": ["none"]},
+        "paths": ["tools/resource/models.py.txt"],
+    },
+    {
+        "keep": {"database": ["postgresql", "mysql"], "auth": ["jwt", "session"]},
+        "paths": ["tools/resource/models_owned.py.txt"],
+        "names": {"tools/resource/models_owned.py.txt": "tools/resource/models.py.txt"},
     },
     {
         "keep": {"database": ["postgresql"]},

@@ -8,7 +8,15 @@ from flask_smorest.etag import IF_MATCH_HEADER
 
 from app.api.blueprint import Blueprint
 from app.api.errors import ErrorResponses, abort, handle_http_exception
-from app.api.fields import BoundedList, FullMatch, MomentField, MoneyField, TextField
+from app.api.fields import (
+    BooleanField,
+    BoundedList,
+    DateField,
+    FullMatch,
+    MomentField,
+    MoneyField,
+    TextField,
+)
 from app.api.parser import JSONParser
 
 # Pattern of If-Match in the OpenAPI document (RFC 9110, section 13.1.1).
@@ -17,7 +25,9 @@ ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 __all__ = [
     "Api",
     "Blueprint",
+    "BooleanField",
     "BoundedList",
+    "DateField",
     "FullMatch",
     "JSONParser",
     "MomentField",

@@ -60,6 +60,30 @@ class TextField(fields.String):
         return text
 
 
+class BooleanField(fields.Boolean):
+    """JSON's true or false; marshmallow's own field accepts numbers and words, too."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class DateField(fields.Date):
+    """Date as YYYY-MM-DD (RFC 3339) of the years 1000 to 9999."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$", **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        # Python accepts more of ISO 8601; a database may start with the year 1000.
+        pattern = str(self.metadata["pattern"])
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+        return super()._deserialize(value, *args, **kwargs)
+
+
 class MoneyField(fields.Decimal):
     """Amount of at least 0, as a decimal string or a JSON number, read without rounding.
 
@@ -91,6 +115,13 @@ class MoneyField(fields.Decimal):
             raise self.make_error("invalid", input=value)
         # JSON allows -0.0.
         return amount.copy_abs()
+
+    def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> str | None:
+        """Return the amount with at least two decimal places, the same from every database."""
+        if value is None:
+            return None
+        exponent = value.normalize().as_tuple().exponent
+        return f"{value:.{max(2, -int(exponent))}f}"
 
 
 class MomentField(fields.AwareDateTime):

@@ -206,7 +206,7 @@ def render_files(name: str, one: str, fields: list[Field]) -> dict[Path, str]:
         "plural_words": name.replace("_", " "),
         "Title": name.replace("_", " ").capitalize(),
         "url": name.replace("_", "-"),
-        "scope": f'\n    scope="{name}",' if takes_scope(Blueprint) else "",
+        "scope": f'\n    scope="{name}",\n    grant=True,' if takes_scope(Blueprint) else "",
         "scopes": repr(f"{name}:read {name}:write"),
         "schema_fields": "\n".join(field.schema() for field in fields),
         "columns": "\n".join(field.column() for field in fields),
