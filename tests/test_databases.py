@@ -265,7 +265,13 @@ def test_a_migration_that_does_not_get_its_lock_says_so(database, tmp_path):
 def test_a_table_that_is_copied_takes_no_rows_along(tmp_path):
     """SQLite cannot alter a table: with foreign keys on, dropping the old one would cascade."""
     folder = write_service(tmp_path)
-    flask(folder, "db", "upgrade", "0002")
+    later = [path for path in (folder / "migrations" / "template").iterdir() if path.name > "0003"]
+    sources = {path: path.read_text() for path in later}
+    for path in later:
+        path.unlink()
+    flask(folder, "database", "migrate")
+    for path, source in sources.items():
+        path.write_text(source)
     key = "0" * 32
     with contextlib.closing(sqlite3.connect(folder / "instance" / "development.sqlite3")) as connection:
         moment = "2026-01-01 00:00:00"

@@ -1,4 +1,4 @@
-"""Blueprint, parser and errors that every resource of the API uses."""
+"""Blueprint, fields, parser and errors that every resource of the API uses."""
 
 from typing import Any
 
@@ -8,12 +8,23 @@ from flask_smorest.etag import IF_MATCH_HEADER
 
 from app.api.blueprint import Blueprint
 from app.api.errors import ErrorResponses, abort, handle_http_exception
-from app.api.parser import BoundedList, FullMatch, JSONParser
+from app.api.fields import BoundedList, FullMatch, MomentField, MoneyField, TextField
+from app.api.parser import JSONParser
 
 # Pattern of If-Match in the OpenAPI document (RFC 9110, section 13.1.1).
 ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 
-__all__ = ["Api", "Blueprint", "BoundedList", "FullMatch", "JSONParser", "abort"]
+__all__ = [
+    "Api",
+    "Blueprint",
+    "BoundedList",
+    "FullMatch",
+    "JSONParser",
+    "MomentField",
+    "MoneyField",
+    "TextField",
+    "abort",
+]
 
 
 class Api(flask_smorest.Api):

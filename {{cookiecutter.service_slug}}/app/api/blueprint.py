@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import flask_smorest
 from apispec import APISpec
 from flask import current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
 from flask_smorest.exceptions import NotModified
 
+from app.api.etags import EtagBlueprint
 from app.api.parser import JSONParser
-from app.auth.identity import require
+from app.auth.identity import namespace_by_caller, require
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -19,7 +19,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-class Blueprint(flask_smorest.Blueprint):
+class Blueprint(EtagBlueprint):
     """flask-smorest blueprint whose routes require authentication.
 
     With a `scope`, safe methods require `<scope>:read` and other methods `<scope>:write`.
@@ -29,6 +29,9 @@ class Blueprint(flask_smorest.Blueprint):
     """
 
     ARGUMENTS_PARSER = JSONParser()
+
+    # For keys that clients choose, such as an Idempotency-Key.
+    namespace_by_caller = staticmethod(namespace_by_caller)
 
     def __init__(
         self,
