@@ -36,10 +36,7 @@ def create(email: str, scopes: str | None, password: str) -> None:
 @click.argument("email")
 @click.option("--disable", is_flag=True, help="Also deactivate the account.")
 def revoke(email: str, disable: bool) -> None:
-    """End all logins of a user.
-
-    Access tokens that this host did not revoke itself are valid for REVOCATION_DELAY seconds.
-    """
+    """End all logins of a user."""
     values = {"is_active": False} if disable else {}
     click.echo(f"Logins revoked: {end_logins(require_user(email).id, **values)}")
 

@@ -46,7 +46,7 @@ def test_scheme_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch, scheme: 
     config.AUTH_SCHEME = scheme
     config.JWT_KEYS = [generate_key("HS256")]
     app = create_app(config)
-    # Independent of the logins that a service may store.
+    # The token alone counts, whatever else a service may store.
     app.extensions["authentication"] = app.extensions["authentication"]._replace(
         authenticate=lambda: (verified := verify_request()) and verified.identity
     )

@@ -30,7 +30,7 @@ def app(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
 
     @articles.route("/", methods=["GET", "POST"], public=True)
     def read() -> dict[str, Any]:
-        template = "{{ subject_of_caller() or '' }}"
+        template = "{} subject_of_caller() or '' {}".format("{" * 2, "}" * 2)
         rendered = render_template_string(template, subject_of_caller=subject_of_caller)
         return {"readers": [g.reader, subject_of_caller(), rendered or None]}
 
