@@ -3,6 +3,7 @@
 from typing import Any
 
 import flask_smorest
+from apispec.ext.marshmallow import MarshmallowPlugin, resolver
 from flask import Flask
 from flask_smorest.etag import IF_MATCH_HEADER
 
@@ -37,6 +38,11 @@ __all__ = [
 ]
 
 
+def schema_name(schema: Any) -> str:
+    """Return the name of a schema in OpenAPI: InvoiceChange for `InvoiceSchema(partial=True)`."""
+    return resolver(schema) + ("Change" if getattr(schema, "partial", None) else "")
+
+
 class Api(flask_smorest.Api):
     """flask-smorest API that describes and returns every error as app.api.errors does."""
 
@@ -45,7 +51,11 @@ class Api(flask_smorest.Api):
         # flask-smorest 0.47 describes the header by this constant, without a pattern.
         IF_MATCH_HEADER["schema"] = {"type": "string", "pattern": ETAG_PATTERN}
         self.error_responses = ErrorResponses(app.config["ERROR_FORMATS"])
-        options = {**kwargs.pop("spec_kwargs", {}), "extra_plugins": [self.error_responses]}
+        options = {
+            **kwargs.pop("spec_kwargs", {}),
+            "marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=schema_name),
+            "extra_plugins": [self.error_responses],
+        }
         super().init_app(app, spec_kwargs=options, **kwargs)
 
     def handle_http_exception(self, error: Any) -> Any:
