@@ -61,11 +61,18 @@ PIECES = [
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
         "paths": [
+            "app/auth/accounts.py",
+            "app/auth/commands.py",
             "app/auth/passwords.py",
+            "app/auth/routes.py",
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
             "app/database/owners.py",
+            "migrations/template/0002_create_users.py",
+            "migrations/template/0005_compare_emails_exactly.py",
+            "tests/auth/test_accounts.py",
+            "tests/auth/test_commands.py",
             "tests/auth/test_users.py",
             "tests/database/test_owners.py",
         ],
@@ -83,27 +90,20 @@ PIECES = [
     {
         "keep": {"auth": ["jwt"], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/auth/commands_issuer.py",
-            "app/auth/issuer.py",
-            "app/auth/routes_issuer.py",
+            "app/auth/key_commands.py",
+            "app/auth/login_routes_issuer.py",
+            "app/auth/logins_issuer.py",
             "app/auth/setup_issuer.py",
             "app/auth/token_families.py",
             "app/auth/token_schemas.py",
-            "migrations/versions/0005_compare_emails_exactly_tokens.py",
-            "migrations/versions/0006_create_idempotent_requests_tokens.py",
+            "migrations/template/0004_create_token_families.py",
             "tests/auth/sign_in_issuer.py",
             "tests/auth/test_issuer.py",
         ],
         "names": {
-            "app/auth/commands_issuer.py": "app/auth/commands.py",
-            "app/auth/routes_issuer.py": "app/auth/routes.py",
+            "app/auth/login_routes_issuer.py": "app/auth/login_routes.py",
+            "app/auth/logins_issuer.py": "app/auth/logins.py",
             "app/auth/setup_issuer.py": "app/auth/setup.py",
-            "migrations/versions/0005_compare_emails_exactly_tokens.py": (
-                "migrations/versions/0005_compare_emails_exactly.py"
-            ),
-            "migrations/versions/0006_create_idempotent_requests_tokens.py": (
-                "migrations/versions/0006_create_idempotent_requests.py"
-            ),
             "tests/auth/sign_in_issuer.py": "tests/auth/sign_in.py",
         },
     },
@@ -125,26 +125,18 @@ PIECES = [
     {
         "keep": {"auth": ["session"]},
         "paths": [
-            "app/auth/commands_sessions.py",
             "app/auth/csrf.py",
-            "app/auth/routes_sessions.py",
-            "app/auth/sessions.py",
+            "app/auth/login_routes_sessions.py",
+            "app/auth/logins_sessions.py",
             "app/auth/setup_sessions.py",
-            "migrations/versions/0005_compare_emails_exactly_sessions.py",
-            "migrations/versions/0006_create_idempotent_requests_sessions.py",
+            "migrations/template/0004_create_login_sessions.py",
             "tests/auth/sign_in_sessions.py",
             "tests/auth/test_sessions.py",
         ],
         "names": {
-            "app/auth/commands_sessions.py": "app/auth/commands.py",
-            "app/auth/routes_sessions.py": "app/auth/routes.py",
+            "app/auth/login_routes_sessions.py": "app/auth/login_routes.py",
+            "app/auth/logins_sessions.py": "app/auth/logins.py",
             "app/auth/setup_sessions.py": "app/auth/setup.py",
-            "migrations/versions/0005_compare_emails_exactly_sessions.py": (
-                "migrations/versions/0005_compare_emails_exactly.py"
-            ),
-            "migrations/versions/0006_create_idempotent_requests_sessions.py": (
-                "migrations/versions/0006_create_idempotent_requests.py"
-            ),
             "tests/auth/sign_in_sessions.py": "tests/auth/sign_in.py",
         },
     },
@@ -178,7 +170,8 @@ PIECES = [
             "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/routes.py",
-            "migrations/versions/0001_create_orders.py",
+            "migrations/template/0001_create_orders.py",
+            "migrations/template/0007_move_idempotency_keys.py",
             "tests/orders/test_change_order.py",
             "tests/orders/test_checkout.py",
             "tests/orders/test_list_orders.py",
@@ -188,27 +181,8 @@ PIECES = [
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
         "paths": [
             "app/orders/seed.py",
-            "migrations/versions/0006_create_idempotent_requests_public.py",
-            "migrations/versions/0007_move_idempotency_keys_public.py",
             "tests/orders/test_seed.py",
         ],
-        "names": {
-            "migrations/versions/0006_create_idempotent_requests_public.py": (
-                "migrations/versions/0006_create_idempotent_requests.py"
-            ),
-            "migrations/versions/0007_move_idempotency_keys_public.py": (
-                "migrations/versions/0007_move_idempotency_keys.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [False], "auth": ["none"], "database": ["postgresql", "mysql"]},
-        "paths": ["migrations/versions/0006_create_idempotent_requests_without_example.py"],
-        "names": {
-            "migrations/versions/0006_create_idempotent_requests_without_example.py": (
-                "migrations/versions/0006_create_idempotent_requests.py"
-            ),
-        },
     },
     {
         "keep": {
@@ -217,70 +191,15 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
+            "app/database/owners.py",
             "app/orders/seed_of_user.py",
-            "migrations/versions/0002_create_users.py",
-            "migrations/versions/0003_give_orders_owners.py",
+            "migrations/template/0003_give_orders_owners.py",
             "tests/orders/test_access.py",
             "tests/orders/test_seed_of_user.py",
         ],
         "names": {
             "app/orders/seed_of_user.py": "app/orders/seed.py",
             "tests/orders/test_seed_of_user.py": "tests/orders/test_seed.py",
-        },
-    },
-    {
-        "keep": {
-            "example": [False],
-            "auth": ["jwt", "session"],
-            "database": ["postgresql", "mysql"],
-        },
-        "paths": ["migrations/versions/0002_create_users_without_example.py"],
-        "names": {
-            "migrations/versions/0002_create_users_without_example.py": (
-                "migrations/versions/0002_create_users.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [True], "auth": ["jwt"], "database": ["postgresql", "mysql"]},
-        "paths": [
-            "migrations/versions/0004_create_token_families.py",
-            "migrations/versions/0007_move_idempotency_keys_tokens.py",
-        ],
-        "names": {
-            "migrations/versions/0007_move_idempotency_keys_tokens.py": (
-                "migrations/versions/0007_move_idempotency_keys.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [False], "auth": ["jwt"], "database": ["postgresql", "mysql"]},
-        "paths": ["migrations/versions/0004_create_token_families_without_example.py"],
-        "names": {
-            "migrations/versions/0004_create_token_families_without_example.py": (
-                "migrations/versions/0004_create_token_families.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [True], "auth": ["session"]},
-        "paths": [
-            "migrations/versions/0004_create_login_sessions.py",
-            "migrations/versions/0007_move_idempotency_keys_sessions.py",
-        ],
-        "names": {
-            "migrations/versions/0007_move_idempotency_keys_sessions.py": (
-                "migrations/versions/0007_move_idempotency_keys.py"
-            ),
-        },
-    },
-    {
-        "keep": {"example": [False], "auth": ["session"]},
-        "paths": ["migrations/versions/0004_create_login_sessions_without_example.py"],
-        "names": {
-            "migrations/versions/0004_create_login_sessions_without_example.py": (
-                "migrations/versions/0004_create_login_sessions.py"
-            ),
         },
     },
     {

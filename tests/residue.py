@@ -14,7 +14,16 @@ WORDS: list[tuple[dict[str, list], list[str]]] = [
     ),
     (
         {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
-        ["argon2", "login", "log_in", "logout", "app/auth/users", "registration", "password_hash", "owner_id"],
+        [
+            "argon2",
+            "login",
+            "log_in",
+            "logout",
+            "app/auth/users",
+            "registration",
+            "password_hash",
+            "owner_id",
+        ],
     ),
     ({"auth": ["jwt"]}, ["jwt", "init_tokens", "access_token", "at\\+jwt"]),
     ({"auth": ["jwt"], "database": ["postgresql", "mysql"]}, ["refresh_token", "revocation", "token_famil"]),

@@ -47,8 +47,12 @@ def service(database, tmp_path):
                     INSERT, {"id": user_id if kind == "postgresql" else user_id.hex, "email": email}
                 )
 
-    before = db("upgrade", {"jwt": "0004_tokens", "session": "0004_sessions"}[auth])
+    normalizing = folder / "migrations" / "template" / "0005_compare_emails_exactly.py"
+    source = normalizing.read_text()
+    normalizing.unlink()
+    before = db("upgrade")
     assert before.returncode == 0, before.stderr
+    normalizing.write_text(source)
     yield db, add, engine
     engine.dispose()
 
@@ -68,8 +72,7 @@ def test_addresses_get_their_one_form_and_compare_exactly(service):
     with pytest.raises(sqlalchemy.exc.IntegrityError):
         add("ada@example.com")
     assert db("check").returncode == 0
-    for command in ("downgrade", "upgrade"):
-        assert db(command).returncode == 0
+    assert db("upgrade").returncode == 0
     assert len(emails(engine)) == 5
 
 

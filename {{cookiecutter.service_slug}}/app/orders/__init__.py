@@ -7,6 +7,7 @@ orders = Blueprint(
     __name__,
     {% if cookiecutter.auth != "none" %}
     scope="orders",
+    grant=True,
     {% endif %}
     url_prefix="/orders",
     description="Orders",

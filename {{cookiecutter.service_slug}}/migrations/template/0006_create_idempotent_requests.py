@@ -1,17 +1,9 @@
-"""Create the table of idempotent requests.
-
-Revises:
-"""
+"""Create the table of idempotent requests."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from app.database.base import UtcDateTime
-
-revision = "0006"
-down_revision = None
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -28,7 +20,3 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_idempotent_requests_expires_at"), "idempotent_requests", ["expires_at"]
     )
-
-
-def downgrade() -> None:
-    op.drop_table("idempotent_requests")

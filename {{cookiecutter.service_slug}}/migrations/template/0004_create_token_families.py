@@ -1,17 +1,12 @@
-"""Create the table of token families: the tokens of one login.
-
-Revises: 0003
-"""
+"""Create the table of token families: the tokens of one login."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from app.database.base import UtcDateTime
 
-revision = "0004_tokens"
-down_revision = "0003"
-branch_labels = None
-depends_on = None
+# What a database of 0.1.0 has if it was applied there: see app/database/adoption.py.
+CREATES = "token_families"
 
 
 def upgrade() -> None:
@@ -32,7 +27,3 @@ def upgrade() -> None:
     )
     for column in ("user_id", "expires_at", "revoked_at"):
         op.create_index(op.f(f"ix_token_families_{column}"), "token_families", [column])
-
-
-def downgrade() -> None:
-    op.drop_table("token_families")

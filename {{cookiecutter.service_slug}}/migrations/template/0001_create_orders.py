@@ -1,17 +1,12 @@
-"""Create the tables of orders, their items, and idempotency keys.
-
-Revises:
-"""
+"""Create the tables of orders, their items, and idempotency keys."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from app.database.base import Money, UtcDateTime
 
-revision = "0001"
-down_revision = None
-branch_labels = None
-depends_on = None
+# What a database of 0.1.0 has if it was applied there: see app/database/adoption.py.
+CREATES = "orders"
 
 
 def upgrade() -> None:
@@ -65,9 +60,3 @@ def upgrade() -> None:
     )
     for column in ("order_id", "expires_at"):
         op.create_index(op.f(f"ix_idempotency_keys_{column}"), "idempotency_keys", [column])
-
-
-def downgrade() -> None:
-    op.drop_table("idempotency_keys")
-    op.drop_table("order_items")
-    op.drop_table("orders")

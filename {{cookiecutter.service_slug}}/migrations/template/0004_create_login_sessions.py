@@ -1,17 +1,12 @@
-"""Create the table of login sessions.
-
-Revises: 0003
-"""
+"""Create the table of login sessions."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from app.database.base import UtcDateTime
 
-revision = "0004_sessions"
-down_revision = "0003"
-branch_labels = None
-depends_on = None
+# What a database of 0.1.0 has if it was applied there: see app/database/adoption.py.
+CREATES = "login_sessions"
 
 
 def upgrade() -> None:
@@ -31,7 +26,3 @@ def upgrade() -> None:
     )
     for column in ("user_id", "expires_at"):
         op.create_index(op.f(f"ix_login_sessions_{column}"), "login_sessions", [column])
-
-
-def downgrade() -> None:
-    op.drop_table("login_sessions")

@@ -1,17 +1,12 @@
-"""Create the tables of users and login attempts.
-
-Revises: 0001
-"""
+"""Create the tables of users and login attempts."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from app.database.base import UtcDateTime
 
-revision = "0002"
-down_revision = "0001"
-branch_labels = None
-depends_on = None
+# What a database of 0.1.0 has if it was applied there: see app/database/adoption.py.
+CREATES = "users"
 
 
 def upgrade() -> None:
@@ -34,8 +29,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_login_attempts")),
     )
     op.create_index(op.f("ix_login_attempts_expires_at"), "login_attempts", ["expires_at"])
-
-
-def downgrade() -> None:
-    op.drop_table("login_attempts")
-    op.drop_table("users")

@@ -1,7 +1,4 @@
-"""Compare e-mail addresses exactly, and normalize the stored ones.
-
-Revises: 0004_sessions
-"""
+"""Compare e-mail addresses exactly, and normalize the stored ones."""
 
 import unicodedata
 
@@ -9,11 +6,6 @@ import sqlalchemy as sa
 from alembic import op
 
 from app.database.dialect import exact_string
-
-revision = "0005_sessions"
-down_revision = "0004_sessions"
-branch_labels = None
-depends_on = None
 
 users = sa.table("users", sa.column("id", sa.Uuid()), sa.column("email", sa.String()))
 
@@ -54,7 +46,3 @@ def upgrade() -> None:
         )
     for email, (user_id, _) in changes.items():
         op.execute(users.update().where(users.c.id == user_id).values(email=email))
-
-
-def downgrade() -> None:
-    """Keep the changes: version 0.1.0 works with them."""
