@@ -235,7 +235,9 @@ def takes_scope(blueprint: type) -> bool:
 def format_files(paths: list[Path]) -> None:
     """Remove the unused imports of the templates, sort the others, and format the files."""
     for command in (["check", "--quiet", "--fix", "--select=F401,I001"], ["format", "--quiet"]):
-        subprocess.run([Path(sys.executable).parent / "ruff", *command, *paths], cwd=ROOT, check=True)
+        subprocess.run(
+            [Path(sys.executable).parent / "ruff", *command, *paths], cwd=ROOT, check=True
+        )
 
 
 def main() -> int:
