@@ -29,7 +29,7 @@ def make(folder: Path, **variables: str):
     installed = folder / ".venv" / "installed"
     try:
         given = [f"{name}={value}" for name, value in variables.items()]
-        return servers.run(folder, "make", "resource", "-o", ".venv/installed", *given)
+        return servers.run(folder, "make", "resource", "-o", ".venv/installed", *given, RUFF_NO_CACHE="true")
     finally:
         (folder / ".venv").unlink()
         assert not installed.exists()
@@ -88,7 +88,7 @@ def test_a_resource_works_on_the_real_database(database, tmp_path):
 
 FAULTS = {
     "no fields": ("invoices", "", "Name its fields"),
-    "no name": ("", "a:int", "is not a name"),
+    "no name": ("", "a:int", "has no regular singular"),
     "an unknown type": ("invoices", "a:float", "the types are"),
     "no type": ("invoices", "a", "is not a field"),
     "a name twice": ("invoices", "a:int a:str", "named twice"),

@@ -151,7 +151,9 @@ def singular(plural: str) -> str:
             return plural.removesuffix(ending) + replacement
     if re.search(r"[^s]s$", plural):
         return plural[:-1]
-    raise ResourceError(f"{plural} has no regular singular: set ONE, as in NAME=people ONE=person")
+    raise ResourceError(
+        f"{plural!r} has no regular singular: set ONE, as in NAME=people ONE=person"
+    )
 
 
 def validate_names(name: str, one: str) -> None:
