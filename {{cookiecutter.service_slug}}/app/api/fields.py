@@ -77,7 +77,7 @@ class DateField(fields.Date):
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        # Python accepts more of ISO 8601; a database may start with the year 1000.
+        # Python accepts more of ISO 8601.
         pattern = str(self.metadata["pattern"])
         if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
@@ -117,7 +117,7 @@ class MoneyField(fields.Decimal):
         return amount.copy_abs()
 
     def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> str | None:
-        """Return the amount with at least two decimal places, the same from every database."""
+        """Return the amount with at least two decimal places, whatever its precision."""
         if value is None:
             return None
         exponent = value.normalize().as_tuple().exponent

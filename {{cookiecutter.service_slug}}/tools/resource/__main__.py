@@ -55,7 +55,7 @@ LENGTHS = {"str": (500, 80), "text": (10_000, 10_000)}
 MAX_FIELDS = 40
 # Names that the written files use for something else.
 RESERVED_FIELDS = {
-    *("id", "created_at", "updated_at", "version", "owner_id", "metadata", "registry", "query"),
+    *("id", "created_at", "updated_at", "version", "metadata", "registry", "query"),
     *("query_class", "visible", "fields", "date", "datetime", "uuid", "str", "int", "bool"),
 }
 RESERVED_NAMES = {
@@ -99,7 +99,7 @@ class Field(NamedTuple):
         if self.is_optional:
             annotation += " | None"
         if self.is_unique and self.type == "str":
-            column = "exact_string({length})"  # some databases ignore accents and case
+            column = "exact_string({length})"  # accents and case distinguish
         arguments = [column.format(length=self.length)] if column else []
         arguments += ["unique=True"] if self.is_unique else []
         return f"    {self.name}: Mapped[{annotation}] = mapped_column({', '.join(arguments)})"
@@ -118,7 +118,12 @@ def parse_field(text: str) -> Field:
     name, kind, length, marks = match.groups()
     if kind not in TYPES:
         raise ResourceError(f"{text}: the types are {', '.join(TYPES)}")
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in RESERVED_FIELDS:
+    if (
+        keyword.iskeyword(name)
+        or keyword.issoftkeyword(name)
+        or name in RESERVED_FIELDS
+        or name.startswith("owner")
+    ):
         raise ResourceError(f"{text}: {name} is reserved")
     if length and kind not in LENGTHS:
         raise ResourceError(f"{text}: {kind} has no length")
@@ -187,8 +192,7 @@ def list_resource(source: str, name: str) -> str:
         )
     others = listed[2].strip().rstrip(",")
     entries = f"{others}, {name}" if others else name
-    start, end = listed.span(2)
-    source = source[:start] + entries + source[end:]
+    source = source[: listed.start(2)] + entries + source[listed.end(2) :]
     line = f"from app.{name}.routes import {name}\n"
     return source[: imports.end()] + line + source[imports.end() :]
 
