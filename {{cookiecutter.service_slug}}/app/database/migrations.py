@@ -136,7 +136,7 @@ def migrate_template(connection: Connection) -> None:
     # In a transaction that is already open, Alembic would not begin one for each migration.
     connection.commit()
     if missing := missing_migrations(recorded):
-        # SQLite and MySQL commit with each change of the schema, whatever is begun.
+        # Some databases commit with each change of the schema, whatever is begun.
         context = MigrationContext.configure(connection, opts={"transactional_ddl": True})
         apply_migrations(context, missing)
 
@@ -203,11 +203,11 @@ def check_migrations() -> list[CheckMessage]:
     """
     with db.engine.connect() as connection:
         recorded, applied = read_history(connection)
-    missing = missing_migrations(recorded)
+    missing = known_template_migrations().keys() - recorded
     known, heads = known_revisions()
     if applied <= known:
-        missing += sorted(heads - applied)
+        missing |= heads - applied
     if missing:
-        lacking = ", ".join(missing)
+        lacking = ", ".join(sorted(missing))
         return [Error(f"The database lacks migrations: {lacking}.", id="migrations.unapplied")]
     return []
