@@ -99,14 +99,15 @@ def explain(app, cursor: str) -> str:
     """How PostgreSQL finds the page: the nodes of its plan."""
     from app.api.pagination import CursorField
     from app.database import db
-    from app.orders import queries
+    from app.database.queries import paginate
+    from app.orders.models import Order
 
     statements = []
     with app.app_context():
         sqlalchemy.event.listen(
             db.engine, "before_cursor_execute", lambda *args: statements.append(args[2:4])
         )
-        queries.list_orders(20, CursorField().deserialize(cursor))
+        paginate(Order, 20, CursorField().deserialize(cursor))
         sql, parameters = statements[0]
         with db.engine.connect() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN {sql}", parameters).scalars().all()

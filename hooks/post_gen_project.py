@@ -15,8 +15,12 @@ PIECES = [
     {
         "keep": {"database": ["postgresql", "mysql"]},
         "paths": [
+            "app/api/idempotency.py",
+            "app/api/pagination.py",
             "app/database",
             "migrations",
+            "tests/api/test_idempotency.py",
+            "tests/api/test_pagination.py",
             "tests/application_with_database.py",
             "tests/database",
         ],
@@ -38,23 +42,39 @@ PIECES = [
     },
     {
         "keep": {"auth": ["none"]},
-        "paths": ["app/api/blueprint_public.py"],
-        "names": {"app/api/blueprint_public.py": "app/api/blueprint.py"},
+        "paths": ["app/api/blueprint_public.py", "tests/callers_public.py"],
+        "names": {
+            "app/api/blueprint_public.py": "app/api/blueprint.py",
+            "tests/callers_public.py": "tests/callers.py",
+        },
     },
     {
         "keep": {"auth": ["jwt", "session"]},
-        "paths": ["app/api/blueprint.py", "app/auth", "tests/api/test_blueprint.py", "tests/auth"],
+        "paths": [
+            "app/api/blueprint.py",
+            "app/auth",
+            "tests/api/test_blueprint.py",
+            "tests/auth",
+            "tests/callers.py",
+        ],
     },
     {
         "keep": {"auth": ["jwt", "session"], "database": ["postgresql", "mysql"]},
         "paths": [
+            "app/auth/accounts.py",
+            "app/auth/commands.py",
             "app/auth/passwords.py",
+            "app/auth/routes.py",
             "app/auth/schemas.py",
             "app/auth/throttle.py",
             "app/auth/users.py",
+            "app/database/owners.py",
             "migrations/template/0002_create_users.py",
             "migrations/template/0005_compare_emails_exactly.py",
+            "tests/auth/test_accounts.py",
+            "tests/auth/test_commands.py",
             "tests/auth/test_users.py",
+            "tests/database/test_owners.py",
         ],
     },
     {
@@ -70,9 +90,9 @@ PIECES = [
     {
         "keep": {"auth": ["jwt"], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/auth/commands_issuer.py",
-            "app/auth/issuer.py",
-            "app/auth/routes_issuer.py",
+            "app/auth/key_commands.py",
+            "app/auth/login_routes_issuer.py",
+            "app/auth/logins_issuer.py",
             "app/auth/setup_issuer.py",
             "app/auth/token_families.py",
             "app/auth/token_schemas.py",
@@ -81,8 +101,8 @@ PIECES = [
             "tests/auth/test_issuer.py",
         ],
         "names": {
-            "app/auth/commands_issuer.py": "app/auth/commands.py",
-            "app/auth/routes_issuer.py": "app/auth/routes.py",
+            "app/auth/login_routes_issuer.py": "app/auth/login_routes.py",
+            "app/auth/logins_issuer.py": "app/auth/logins.py",
             "app/auth/setup_issuer.py": "app/auth/setup.py",
             "tests/auth/sign_in_issuer.py": "tests/auth/sign_in.py",
         },
@@ -105,53 +125,53 @@ PIECES = [
     {
         "keep": {"auth": ["session"]},
         "paths": [
-            "app/auth/commands_sessions.py",
             "app/auth/csrf.py",
-            "app/auth/routes_sessions.py",
-            "app/auth/sessions.py",
+            "app/auth/login_routes_sessions.py",
+            "app/auth/logins_sessions.py",
             "app/auth/setup_sessions.py",
             "migrations/template/0004_create_login_sessions.py",
             "tests/auth/sign_in_sessions.py",
             "tests/auth/test_sessions.py",
         ],
         "names": {
-            "app/auth/commands_sessions.py": "app/auth/commands.py",
-            "app/auth/routes_sessions.py": "app/auth/routes.py",
+            "app/auth/login_routes_sessions.py": "app/auth/login_routes.py",
+            "app/auth/logins_sessions.py": "app/auth/logins.py",
             "app/auth/setup_sessions.py": "app/auth/setup.py",
             "tests/auth/sign_in_sessions.py": "tests/auth/sign_in.py",
         },
     },
     {
         "keep": {"example": [True]},
-        "paths": ["app/clients", "app/orders", "tests/clients", "tests/orders"],
-    },
-    {
-        "keep": {"example": [True], "auth": ["none"]},
-        "paths": ["app/api/idempotency_public.py"],
-        "names": {"app/api/idempotency_public.py": "app/api/idempotency.py"},
-    },
-    {
-        "keep": {"example": [True], "auth": ["jwt", "session"]},
         "paths": [
-            "app/api/idempotency.py",
-            "tests/orders/conftest.py",
-            "tests/orders/test_owners.py",
+            "app/clients/payments.py",
+            "app/orders",
+            "tests/clients/test_payments.py",
+            "tests/clients/test_settings.py",
+            "tests/orders",
         ],
     },
     {
+        "keep": {"example": [True], "auth": ["jwt", "session"]},
+        "paths": ["tests/orders/conftest.py", "tests/orders/test_owners.py"],
+    },
+    {
         "keep": {"example": [True], "database": ["none"]},
-        "paths": ["app/orders/routes_stateless.py"],
-        "names": {"app/orders/routes_stateless.py": "app/orders/routes.py"},
+        "paths": ["app/api/idempotency_stateless.py", "app/orders/routes_stateless.py"],
+        "names": {
+            "app/api/idempotency_stateless.py": "app/api/idempotency.py",
+            "app/orders/routes_stateless.py": "app/orders/routes.py",
+        },
     },
     {
         "keep": {"example": [True], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/api/pagination.py",
             "app/orders/changes.py",
             "app/orders/checkout.py",
+            "app/orders/commands.py",
             "app/orders/models.py",
             "app/orders/routes.py",
             "migrations/template/0001_create_orders.py",
+            "migrations/template/0007_move_idempotency_keys.py",
             "tests/orders/test_change_order.py",
             "tests/orders/test_checkout.py",
             "tests/orders/test_list_orders.py",
@@ -160,8 +180,7 @@ PIECES = [
     {
         "keep": {"example": [True], "auth": ["none"], "database": ["postgresql", "mysql"]},
         "paths": [
-            "app/orders/commands.py",
-            "app/orders/queries.py",
+            "app/orders/seed.py",
             "tests/orders/test_seed.py",
         ],
     },
@@ -172,25 +191,26 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
-            "app/orders/commands_of_user.py",
-            "app/orders/queries_of_user.py",
+            "app/database/owners.py",
+            "app/orders/seed_of_user.py",
             "migrations/template/0003_give_orders_owners.py",
             "tests/orders/test_access.py",
             "tests/orders/test_seed_of_user.py",
         ],
         "names": {
-            "app/orders/commands_of_user.py": "app/orders/commands.py",
-            "app/orders/queries_of_user.py": "app/orders/queries.py",
+            "app/orders/seed_of_user.py": "app/orders/seed.py",
             "tests/orders/test_seed_of_user.py": "tests/orders/test_seed.py",
         },
     },
     {
         "keep": {"tracing": ["opentelemetry"]},
         "paths": [
+            "app/clients/transport_traced.py",
             "app/observability/tracing.py",
             "app/observability/tracing_setup.py",
             "tests/observability/tracing",
         ],
+        "names": {"app/clients/transport_traced.py": "app/clients/transport.py"},
     },
     {
         "keep": {"tracing": ["opentelemetry"], "database": ["postgresql", "mysql"]},
@@ -200,15 +220,7 @@ PIECES = [
         ],
     },
     {
-        "keep": {"tracing": ["opentelemetry"], "example": [True]},
-        "paths": [
-            "app/clients/transport_traced.py",
-            "tests/observability/tracing/test_http.py",
-        ],
-        "names": {"app/clients/transport_traced.py": "app/clients/transport.py"},
-    },
-    {
-        "keep": {"tracing": ["none"], "example": [True]},
+        "keep": {"tracing": ["none"]},
         "paths": ["app/clients/transport.py"],
     },
     {"keep": {"ci": ["github"]}, "paths": [".github"]},

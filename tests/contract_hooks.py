@@ -39,6 +39,8 @@ def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> b
         return all(is_payable(item.get("unit_price"), places) for item in body.get("items", []))
     if case.operation.label == "POST /auth/register":
         return is_hard_to_guess(body.get("email", ""), body.get("password", ""))
+    if case.operation.label == "PATCH /auth/me":
+        return len(body) > 1
     return True
 
 
@@ -59,7 +61,12 @@ def is_hard_to_guess(email: str, password: str) -> bool:
 
 @schemathesis.hook
 def map_case(context: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
-    """Give each valid order an Idempotency-Key of its own: used for another order, it is refused."""
+    """Give each valid order an Idempotency-Key of its own: used for another order, it is refused.
+
+    Wrong passwords are counted by address: each change of the account comes from another one.
+    """
+    if case.operation.label == "PATCH /auth/me":
+        case.headers["X-Forwarded-For"] = next(addresses)
     mode = case.meta and case.meta.generation.mode
     key = case.headers.get("Idempotency-Key")
     if mode and mode.is_positive and key and case.operation.label == "POST /orders/":

@@ -657,6 +657,67 @@ def spoofed_login(target):
     yield from (guess(n).status != 429 for n in range(200, 208))
 
 
+@attack("another password or address for a stolen login", USERS)
+def stolen_login(target):
+    victim = {**EVE, "email": "stolen@example.com"}
+    assert target.ask("POST", "/auth/register", victim).status == 201
+    stolen, new = target.sign_in(victim), "whatever the thief prefers"
+    for change in ({"password": new}, {"email": "thief@example.com"}):
+        for known in ({}, {"current_password": None}, {"current_password": ""}, {"current_password": [new]}):
+            yield target.ask("PATCH", "/auth/me", {**change, **known}, stolen).status < 400
+        yield target.ask("PATCH", "/auth/me", {**change, "current_password": new}).status < 400
+
+    def guess(n: int) -> int:
+        body = {"password": new, "current_password": f"guess {n}"}
+        return target.ask("PATCH", "/auth/me", body, stolen).status
+
+    with ThreadPoolExecutor(16) as clients:
+        guesses = list(clients.map(guess, range(40)))
+    yield from (status < 400 for status in guesses)
+    yield guesses.count(403) > 10
+    yield (
+        target.ask("PATCH", "/auth/me", {"password": new, "current_password": EVE["password"]}, stolen).status
+        != 429
+    )
+    yield target.log_in({**victim, "password": new}).status == 200
+
+
+@attack("a login that a new password should have ended", USERS)
+def outlived_password(target):
+    victim = {**EVE, "email": "renewed@example.com"}
+    assert target.ask("POST", "/auth/register", victim).status == 201
+    others = [target.sign_in(victim) for _ in range(3)]
+    own = target.sign_in(victim)
+    change = {"password": ADA["password"], "current_password": EVE["password"]}
+
+    def race(n: int) -> Any:
+        if n == 4:
+            return target.ask("PATCH", "/auth/me", change, own)
+        return target.log_in(victim)
+
+    with ThreadPoolExecutor(9) as clients:
+        answers = list(clients.map(race, range(9)))
+    assert answers.pop(4).status == 200
+    assert target.lets_in(own)
+    for answer in answers:  # logins with the old password, at the same time
+        if answer.status == 200:
+            others.append(contract.proof(answer.json, answer.headers.get("Set-Cookie")))
+    for proof in others * 4:
+        yield target.lets_in(proof)
+    yield target.log_in(victim).status == 200
+
+
+@attack("accounts found by changing one's own address", USERS)
+def enumeration_by_change(target):
+    account = {**EVE, "email": "curious@example.com"}
+    assert target.ask("POST", "/auth/register", account).status == 201
+    proof = target.sign_in(account)
+    for _ in range(12):
+        change = {"email": ADA["email"], "current_password": EVE["password"]}
+        answer = target.ask("PATCH", "/auth/me", change, proof)
+    yield answer.status != 429
+
+
 ORIGINS = ("https://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1.evil.example", "file://")
 
 

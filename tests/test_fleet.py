@@ -83,7 +83,7 @@ def release_a_rename_a_prompt_and_most_files(template: Path) -> None:
     edit(template / SERVICE / "Dockerfile", ("--start-period=10s", "--start-period=20s"))
     for path in (template / SERVICE).rglob("*.py"):
         text = path.read_text()
-        if text.startswith('"""') and path.name not in ("resources.py", "own_settings.py"):
+        if text.startswith('"""') and not path.name.startswith(("resources.", "own_")):
             path.write_text(text.replace('"""', '"""Release 3. ', 1))
 
 

@@ -74,6 +74,6 @@ def test_a_route_that_takes_any_text_does_not_fail_the_tests(tmp_path):
     )
     # Its name, and its path, are those of the README.
     files = sorted(str(path.relative_to(folder)) for path in folder.glob("tests/test_*.py"))
-    files = [*files, "tests/orders/test_contract.py", "tests/observability"]
+    files = [*files, "tests/observability"]
     result = servers.run(folder, "pytest", "-q", "-p", "no:cacheprovider", *files)
     assert result.returncode == 0, result.stdout[-5000:]

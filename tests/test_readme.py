@@ -41,14 +41,21 @@ class Shell:
         self.environment["PATH"] = os.pathsep.join(
             path for path in os.environ["PATH"].split(os.pathsep) if path != str(servers.BIN)
         )
-        # Packages that were fetched before are not fetched again, but for who starts from nothing.
+        # Packages that were fetched before are not fetched again, types that were read are not read again, and
+        # uv is installed; but for who starts from nothing.
         self.environment |= {"UV_CACHE_DIR": str(CACHES / "uv"), "PIP_CACHE_DIR": str(CACHES / "pip")}
+        self.environment["MYPY_CACHE_DIR"] = str(home.parents[1] / "mypy")
+        self.tools = home / "bin"
+        self.tools.mkdir()
+        (self.tools / "uv").symlink_to(servers.BIN / "uv")
+        self.environment["PATH"] = f"{self.tools}{os.pathsep}{self.environment['PATH']}"
         self.server: subprocess.Popen | None = None
 
     def start_from_nothing(self) -> None:
-        """Have no package at hand."""
-        self.environment.pop("UV_CACHE_DIR")
-        self.environment.pop("PIP_CACHE_DIR")
+        """Have no package, no tool and no cache at hand."""
+        for variable in ("UV_CACHE_DIR", "PIP_CACHE_DIR", "MYPY_CACHE_DIR"):
+            self.environment.pop(variable)
+        (self.tools / "uv").unlink()
 
     def run(self, command: str) -> str:
         if command.startswith("cd "):
@@ -70,7 +77,7 @@ class Shell:
             text=True,
             check=False,
         )
-        assert result.returncode == 0, f"$ {command}\n{result.stdout}{result.stderr}"
+        assert result.returncode == 0, f"$ {command}\n{result.stdout[-5000:]}{result.stderr[-2000:]}"
         if variable:
             self.environment[variable[0]] = result.stdout
         return result.stdout
@@ -137,12 +144,13 @@ def test_the_templates_readme(shell, tmp_path):
     shell.folder = clone(tmp_path / "clone")
     ran = 0
     for command in commands((harness.ROOT / "README.md").read_text()):
-        if command == "pip install cookiecutter":  # into an environment of its own, which then runs it
+        if command == "pip install cruft":  # into an environment of its own, which then runs it
             shell.interrupt()
             shell.run(f"{shlex.quote(sys.executable)} -m venv {tmp_path}/venv")
             shell.environment["PATH"] = f"{tmp_path}/venv/bin:{shell.environment['PATH']}"
-        if command.startswith("cookiecutter gh:"):
-            command = f"cookiecutter {shlex.quote(str(harness.ROOT))} --no-input"
+        if command.startswith("cruft create "):
+            template = linked.template(tmp_path / "template")
+            command = f"cruft create {shlex.quote(str(template))} --no-input"
         if command == "make test":  # this very suite
             shell.interrupt()
             shell.folder = tmp_path / "clone"

@@ -20,6 +20,7 @@ from app.health import init_health
 {% if cookiecutter.example %}
 from app.orders.routes import orders
 {% endif %}
+from app.own_extensions import init_own_extensions
 from app.resources import RESOURCES
 from app.security import init_security
 from app.version import __version__
@@ -53,4 +54,5 @@ def create_app(config: Config | None = None) -> Flask:
         api.register_blueprint(resource)
     init_docs(app)
 
+    init_own_extensions(app)
     return app

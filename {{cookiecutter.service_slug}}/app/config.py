@@ -41,14 +41,14 @@ class Config:
     HEALTH_CHECK_CACHE = 1.0
     DEFAULT_RATE_LIMIT = 60_000
 
+    # Formats of error responses by path prefix, of type `app.api.errors.ErrorFormat`.
+    ERROR_FORMATS: dict[str, Any] = {}
+
     API_TITLE = "{{ cookiecutter.service_name }}"
     OPENAPI_VERSION = "3.1.0"
-    {% if cookiecutter.auth != "none" and cookiecutter.example %}
-    # Default scopes of a new account or token.
-    DEFAULT_SCOPES = "orders:read orders:write"
-    {% elif cookiecutter.auth != "none" %}
-    # Default scopes of a new account or token, space-separated.
-    DEFAULT_SCOPES = ""
+    {% if cookiecutter.auth != "none" %}
+    # Scopes of a new user or token, space-separated; None: those of the blueprints with grant=True.
+    DEFAULT_SCOPES: str | None = None
     {% endif %}
 
     def __init__(self, env: FileAwareEnv) -> None:
@@ -136,6 +136,8 @@ class Config:
         {% if cookiecutter.auth == "jwt" and cookiecutter.database != "none" %}
 
         development_key = self.unless_production(keys.DEVELOPMENT_KEY)
+        # The scheme of the Authorization header.
+        self.AUTH_SCHEME = "Bearer"
         jwt_keys = env.str("JWT_KEYS", validate=keys.validate_signing_keys, **development_key)
         self.JWT_KEYS: list[keys.Key] = keys.parse_keys(jwt_keys) if jwt_keys else []
         self.JWT_ISSUER = env.str("JWT_ISSUER", SERVICE, validate=validate.Length(min=1))
@@ -150,6 +152,8 @@ class Config:
         self.REVOCATION_DELAY = env.float("REVOCATION_DELAY", 1.0, validate=validate.Range(0, 60))
         {% elif cookiecutter.auth == "jwt" %}
 
+        # The scheme of the Authorization header.
+        self.AUTH_SCHEME = "Bearer"
         # Keys are fetched from JWKS_URL, or given as JWT_KEYS.
         # HTTPS authenticates the issuer.
         schemes = ("https",) if production else ("https", "http")
@@ -183,6 +187,8 @@ class Config:
             # Read again, without a default, to report it if it is missing: it signs logins.
             env.str("SECRET_KEY")
         self.REGISTRATION_OPEN = env.bool("REGISTRATION_OPEN", not production)
+        # False leaves out the routes of accounts and logins below /auth.
+        self.ACCOUNT_ROUTES = True
         {% endif %}
         {% if cookiecutter.example %}
 

@@ -1,7 +1,7 @@
 """Flask extensions, initialized by the application factory."""
 
 {% if cookiecutter.database != "none" %}
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 {% endif %}
 from flask_cors import CORS
@@ -11,7 +11,7 @@ from flask_login import LoginManager
 {% if cookiecutter.database != "none" %}
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Select, select
 from sqlalchemy.orm import DeclarativeBase
 {% endif %}
 
@@ -37,6 +37,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+    @classmethod
+    def visible(cls) -> Select[Self]:
+        """Select the rows that the current caller may see: here all."""
+        return select(cls)
 
 
 # Objects keep their values after a commit, so reading them opens no new transaction.

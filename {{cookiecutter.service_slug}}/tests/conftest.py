@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-# Its fixtures: pytest finds those that conftest.py imports.
+# Their fixtures: pytest finds those that conftest.py imports.
 from tests.application import *  # noqa: F403
+from tests.callers import *  # noqa: F403
 
 ENV_EXAMPLE = (Path(__file__).parents[1] / ".env.example").read_text()
 SETTINGS, _, _ = ENV_EXAMPLE.partition("# This service's own settings")

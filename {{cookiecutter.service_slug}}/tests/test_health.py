@@ -75,6 +75,19 @@ def test_a_hanging_check_times_out_and_runs_in_one_thread(
     assert len(threads) <= 1
 
 
+def test_a_finished_check_is_not_taken_for_a_hanging_one(
+    client: FlaskClient, add_check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SlowToExit(threading.Thread):
+        def run(self) -> None:
+            super().run()
+            time.sleep(0.1)
+
+    monkeypatch.setattr(checks, "Thread", SlowToExit)
+    add_check("queue", list)
+    assert [client.get("/health/ready").status_code for _ in range(3)] == [200, 200, 200]
+
+
 def test_results_are_cached_across_probes(
     client: FlaskClient, add_check: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

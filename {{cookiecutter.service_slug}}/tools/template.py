@@ -1,4 +1,4 @@
-"""Update the service to the newest release of its template: check, rehearse, update, notes.
+"""Update the service to the newest release of its template: link, check, rehearse, update, notes.
 
 Exit codes: 0 on success; 1 if there is a newer release (check) or the tests fail (rehearse); 2 if
 there are conflicts to resolve; 3 on an error, after which nothing is changed.
@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 
 LINK = Path(".cruft.json")
+# The answers that the service was generated with, and the template's URL and version.
+ANSWERS = Path(".template.json")
 OUTDATED, TESTS_FAILED, CONFLICTS, ERROR = 1, 1, 2, 3
 # Files that the template owns: in a conflict, its version is used.
 TEMPLATE_FILES = ["constraints.txt"]
@@ -40,9 +42,7 @@ def run_command(*command: str, folder: Path | str = ".") -> str:
 def read_link() -> dict[str, str]:
     """Return .cruft.json: the template and the commit that the service was generated from."""
     if not LINK.exists():
-        raise UpdateError(
-            'This service is not linked to its template: see "cruft link" in its docs/updating.md.'
-        )
+        raise UpdateError("This service is not linked to its template: run make template-link.")
     link: dict[str, str] = json.loads(LINK.read_text())
     return link
 
@@ -104,6 +104,32 @@ def apply_update(folder: Path, tag: str, commit: str, answers: str | None = None
     if not conflicts:
         run_command("git", "add", "--all", folder=folder)
     return conflicts
+
+
+def link_service(url: str | None) -> int:
+    """Link a service that cruft did not generate to the release that it was generated from."""
+    if LINK.exists():
+        raise UpdateError(f"This service is already linked to {read_link()['template']}.")
+    if not ANSWERS.exists():
+        raise UpdateError(f"{ANSWERS}, which has the answers, is missing.")
+    context: dict[str, dict[str, object]] = json.loads(ANSWERS.read_text())
+    (answers,) = context.values()
+    template = str(url or answers["_template_url"])
+    tag = f"v{answers['_template_version']}"
+    commits = dict(list_releases(template))
+    if tag not in commits and "HEAD" not in commits:
+        raise UpdateError(f"{template} has no release {tag}.")
+    checkout, commit = (tag, commits[tag]) if tag in commits else (None, commits["HEAD"])
+    link = {
+        "template": template,
+        "commit": commit,
+        "checkout": checkout,
+        "context": context,
+        "directory": None,
+    }
+    LINK.write_text(json.dumps(link, ensure_ascii=False, indent=2) + "\n")
+    print(f"Linked to {checkout or commit[:12]} of {template}. Commit {LINK}.")
+    return 0
 
 
 def print_report(folder: Path, tag: str, conflicts: list[str]) -> None:
@@ -179,10 +205,12 @@ def print_notes() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["check", "rehearse", "update", "notes"])
+    parser.add_argument("command", choices=["link", "check", "rehearse", "update", "notes"])
+    parser.add_argument("--template", help="URL of the template to link to")
     parser.add_argument("--answers", help="other answers to the template's questions, as JSON")
     options = parser.parse_args()
     commands = {
+        "link": lambda: link_service(options.template),
         "check": check_release,
         "rehearse": lambda: rehearse_update(options.answers),
         "update": lambda: update_service(options.answers),

@@ -1,4 +1,4 @@
-"""Blueprint, parser and errors that every resource of the API uses."""
+"""Blueprint, fields, parser and errors that every resource of the API uses."""
 
 from typing import Any
 
@@ -7,25 +7,36 @@ from flask import Flask
 from flask_smorest.etag import IF_MATCH_HEADER
 
 from app.api.blueprint import Blueprint
-from app.api.errors import PROBLEM_JSON, ProblemSchema, abort, handle_http_exception
-from app.api.parser import BoundedList, FullMatch, JSONParser
+from app.api.errors import ErrorResponses, abort, handle_http_exception
+from app.api.fields import BoundedList, FullMatch, MomentField, MoneyField, TextField
+from app.api.parser import JSONParser
 
 # Pattern of If-Match in the OpenAPI document (RFC 9110, section 13.1.1).
 ETAG_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 
-__all__ = ["Api", "Blueprint", "BoundedList", "FullMatch", "JSONParser", "abort"]
+__all__ = [
+    "Api",
+    "Blueprint",
+    "BoundedList",
+    "FullMatch",
+    "JSONParser",
+    "MomentField",
+    "MoneyField",
+    "TextField",
+    "abort",
+]
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest API that describes and returns every error as a problem (RFC 9457)."""
-
-    ERROR_SCHEMA = ProblemSchema
+    """flask-smorest API that describes and returns every error as app.api.errors does."""
 
     def init_app(self, app: Flask, **kwargs: Any) -> None:
         """Register the API; describe If-Match by the pattern of ETags."""
         # flask-smorest 0.47 describes the header by this constant, without a pattern.
         IF_MATCH_HEADER["schema"] = {"type": "string", "pattern": ETAG_PATTERN}
-        super().init_app(app, **kwargs)
+        self.error_responses = ErrorResponses(app.config["ERROR_FORMATS"])
+        options = {**kwargs.pop("spec_kwargs", {}), "extra_plugins": [self.error_responses]}
+        super().init_app(app, spec_kwargs=options, **kwargs)
 
     def handle_http_exception(self, error: Any) -> Any:
         """Return the problem; flask-smorest would return its own JSON."""
@@ -35,7 +46,5 @@ class Api(flask_smorest.Api):
         """Omit flask-smorest's pagination header: lists are paged by cursor."""
 
     def _register_responses(self) -> None:
-        # flask-smorest 0.47 has one content type for responses and errors, and reads it here.
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
-        super()._register_responses()
-        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+        # flask-smorest 0.47 has one content type for responses and errors.
+        self.error_responses.register(self.spec)

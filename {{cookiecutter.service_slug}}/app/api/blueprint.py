@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import flask_smorest
 from apispec import APISpec
 from flask import current_app, request
+from flask.sansio.blueprints import BlueprintSetupState
 from flask_smorest.exceptions import NotModified
 
+from app.api.etags import EtagBlueprint
 from app.api.parser import JSONParser
-from app.auth.identity import require
+from app.auth.identity import namespace_by_caller, require
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -18,23 +19,38 @@ View = TypeVar("View", bound=Callable[..., Any])
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-class Blueprint(flask_smorest.Blueprint):
+class Blueprint(EtagBlueprint):
     """flask-smorest blueprint whose routes require authentication.
 
     With a `scope`, safe methods require `<scope>:read` and other methods `<scope>:write`.
+    `grant=True` grants both to new users, `grant=False` does not; without either, new users do not
+    get them, and the application warns when it starts.
     `public=True` makes the whole blueprint public, or a single route.
     """
 
     ARGUMENTS_PARSER = JSONParser()
 
+    # For keys that clients choose, such as an Idempotency-Key.
+    namespace_by_caller = staticmethod(namespace_by_caller)
+
     def __init__(
-        self, *args: Any, scope: str | None = None, public: bool = False, **kwargs: Any
+        self,
+        *args: Any,
+        scope: str | None = None,
+        grant: bool | None = None,
+        public: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.scope = scope
+        self.grant = grant
+        self.scopes = set() if scope is None else {f"{scope}:read", f"{scope}:write"}
+        # Those of the blueprint and those that single views require.
+        self.declared_scopes = set(self.scopes)
         self.public = public
         self.public_endpoints: set[str] = set()
         self.before_request(self.require_access)
+        self.record_once(self.warn_of_undecided_scopes)
         # Private, as `_apidoc` and `_docs` below; flask-smorest 0.47 has no public way to add to the
         # OpenAPI document of each route. tests/api/test_blueprint.py fails if they move.
         self._prepare_doc_cbks.append(self.describe_access)
@@ -58,6 +74,16 @@ class Blueprint(flask_smorest.Blueprint):
         else:
             for operation in filter(None, self._docs[endpoint].values()):
                 operation["is_guarded"] = True
+
+    def warn_of_undecided_scopes(self, state: BlueprintSetupState) -> None:
+        """Log a warning if nothing says whether new users get the blueprint's scopes."""
+        defaults = (state.app.config["DEFAULT_SCOPES"] or "").split()
+        if self.grant is None and not self.scopes.issubset(defaults):
+            state.app.logger.warning(
+                "New users are not granted %s: pass grant=True or grant=False to the blueprint %s.",
+                " ".join(sorted(self.scopes)),
+                self.name,
+            )
 
     def required_scopes(self, method: str) -> list[str]:
         """Return the scopes that a request with this method requires."""
@@ -99,6 +125,7 @@ class Blueprint(flask_smorest.Blueprint):
 
     def requires(self, *scopes: str) -> Callable[[View], View]:
         """Require all `scopes`; with none, any authenticated caller."""
+        self.declared_scopes.update(scopes)
 
         def decorate(view: View) -> View:
             @wraps(view)

@@ -1,10 +1,12 @@
-"""Error responses as application/problem+json (RFC 9457)."""
+"""Error responses: application/problem+json (RFC 9457), or the formats of ERROR_FORMATS."""
 
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any, NamedTuple, NoReturn
 
 import flask_smorest
-from flask import Flask, Response, json
+from apispec import APISpec, BasePlugin
+from flask import Flask, Response, current_app, json, request
 from marshmallow import INCLUDE, Schema, fields
 from werkzeug.exceptions import HTTPException
 
@@ -40,6 +42,20 @@ class ProblemSchema(Schema):
     request_id = fields.String(metadata={"description": "Id of the request in the service's logs"})
 
 
+class ErrorFormat(NamedTuple):
+    """Format of error responses: their body, its schema in OpenAPI, and their content type.
+
+    `render` gets the problem as a dict, and returns what is serialized to JSON.
+    """
+
+    render: Callable[[dict[str, Any]], Any]
+    schema: type[Schema]
+    content_type: str = "application/json"
+
+
+PROBLEM = ErrorFormat(dict, ProblemSchema, PROBLEM_JSON)
+
+
 def abort(
     status: int,
     detail: str | None = None,
@@ -54,12 +70,21 @@ def abort(
 
 
 def init_errors(app: Flask) -> None:
-    """Register the handler that returns problems instead of HTML error pages."""
+    """Register the handler that returns problems instead of HTML error pages.
+
+    Raises `ValueError` for a key of ERROR_FORMATS that no path starts with.
+    """
+    for prefix in app.config["ERROR_FORMATS"]:
+        if not prefix.startswith("/"):
+            raise ValueError(f"ERROR_FORMATS: {prefix!r} does not start with a slash.")
     app.register_error_handler(HTTPException, handle_http_exception)
 
 
 def handle_http_exception(error: HTTPException) -> Response:
-    """Return `error` as a problem with the headers of the error (Allow, Retry-After, ...)."""
+    """Return `error` as a problem with the headers of the error (Allow, Retry-After, ...).
+
+    Every error response of the application is made here.
+    """
     response = error.get_response()
     problem: dict[str, Any] = {
         "type": "about:blank",
@@ -80,10 +105,58 @@ def handle_http_exception(error: HTTPException) -> Response:
     problem |= get_record().ids
     response.headers.extend(data.get("headers") or {})
 
-    response.headers["Content-Type"] = PROBLEM_JSON
+    body, content_type = problem, PROBLEM_JSON
+    if formats := current_app.config["ERROR_FORMATS"]:
+        error_format = find_error_format(formats, request.path)
+        body, content_type = error_format.render(problem), error_format.content_type
+    response.headers["Content-Type"] = content_type
     if etag := getattr(error, "etag", None):  # a 304 carries its ETag (RFC 9110, section 15.4.5)
         response.set_etag(etag)
-    return Response(json.dumps(problem), response.status_code, response.headers)
+    return Response(json.dumps(body), response.status_code, response.headers)
+
+
+def find_error_format(formats: dict[str, ErrorFormat], path: str) -> ErrorFormat:
+    """Return the format of the longest prefix of `path`; "/" is the prefix of every path."""
+    for prefix in sorted(formats, key=len, reverse=True):
+        if f"{path}/".startswith(f"{prefix.rstrip('/')}/"):
+            return formats[prefix]
+    return PROBLEM
+
+
+class ErrorResponses(BasePlugin):
+    """apispec plugin that documents the error responses of each path in its format."""
+
+    def __init__(self, formats: dict[str, ErrorFormat]) -> None:
+        self.formats = formats
+        # The first one keeps flask-smorest's names of responses.
+        self.all = list(dict.fromkeys([find_error_format(formats, "/"), *formats.values()]))
+
+    def register(self, spec: APISpec) -> None:
+        """Register a response for each status, and a default one, in each format."""
+        statuses = {status.name: status.phrase for status in HTTPStatus if status >= 200}
+        for name, phrase in {**statuses, "DEFAULT_ERROR": "Default error response"}.items():
+            for error_format in self.all:
+                response: dict[str, Any] = {"description": phrase}
+                if name not in ("NO_CONTENT", "NOT_MODIFIED"):
+                    content = {"schema": error_format.schema}
+                    response["content"] = {error_format.content_type: content}
+                spec.components.response(self.rename(name, error_format), response, lazy=True)
+
+    def rename(self, name: str, error_format: ErrorFormat) -> str:
+        """Return the name of a response in this format."""
+        number = self.all.index(error_format)
+        return f"{name}_{number}" if number else name
+
+    def operation_helper(
+        self, path: str | None = None, operations: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Replace the names of an operation's responses by those in the format of its path."""
+        error_format = find_error_format(self.formats, path or "/")
+        for operation in (operations or {}).values():
+            responses = operation.get("responses", {})
+            for status, response in responses.items():
+                if isinstance(response, str):
+                    responses[status] = self.rename(response, error_format)
 
 
 def limit_errors(messages: dict[str, Any]) -> tuple[list[dict[str, str]], int]:

@@ -1,7 +1,9 @@
-"""Keyset pagination: an opaque cursor encodes the last row of the previous page.
+"""Pages of a list, newest first: by cursor, or by number.
 
-Every page costs the same, and rows that are added meanwhile do not shift the next pages. Rows are
-sorted by `created_at` and `id`.
+A cursor encodes the `created_at` and `id` of the last row of the previous page: every page costs the
+same, and rows that are added meanwhile do not shift the next pages. Page numbers have neither
+property, and need the total: use them only where a client must jump to a page.
+`app.database.queries` has the queries of both.
 """
 
 import re
@@ -54,6 +56,14 @@ class PageQuerySchema(Schema):
     cursor = CursorField(load_default=None)
 
 
+class NumberedPageQuerySchema(Schema):
+    """Query string of a list with page numbers."""
+
+    # The database reads all rows before a page.
+    page = fields.Integer(load_default=1, validate=Range(1, 1000))
+    page_size = fields.Integer(load_default=20, validate=Range(1, 100))
+
+
 def page_schema(name: str, item: type[Schema]) -> type[Schema]:
     """Return the schema of a page: a list called `name`, and the cursor of the next page."""
     metadata = {"description": "Cursor of the next page; null on the last page"}
@@ -62,3 +72,14 @@ def page_schema(name: str, item: type[Schema]) -> type[Schema]:
         "next": fields.String(required=True, allow_none=True, metadata=metadata),
     }
     return Schema.from_dict(page_fields, name=f"{name.title()}Page")
+
+
+def numbered_page_schema(name: str, item: type[Schema]) -> type[Schema]:
+    """Return the schema of a page: a list called `name`, and the total number of rows."""
+    page_fields: dict[str, fields.Field[Any]] = {
+        name: fields.List(fields.Nested(item), required=True),
+        "page": fields.Integer(required=True),
+        "page_size": fields.Integer(required=True),
+        "total": fields.Integer(required=True, metadata={"description": "Rows of all pages"}),
+    }
+    return Schema.from_dict(page_fields, name=f"{name.title()}NumberedPage")

@@ -4,8 +4,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from flask import Request, json
-from marshmallow import Schema, ValidationError, fields
-from marshmallow.validate import Length, Regexp
+from marshmallow import Schema
 from webargs.flaskparser import FlaskParser, is_json_request
 
 from app.api.errors import abort
@@ -77,25 +76,3 @@ def parse_number(text: str) -> Decimal | int:
 def reject_constant(name: str) -> NoReturn:
     """Reject NaN and Infinity, which Python parses although JSON forbids them."""
     raise ValueError(f"{name} is not JSON")
-
-
-class BoundedList(fields.List[Any]):
-    """List field whose length is validated before its elements are deserialized."""
-
-    def __init__(self, inner: fields.Field[Any], *, length: Length, **kwargs: Any) -> None:
-        super().__init__(inner, validate=length, **kwargs)
-        self.length = length
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, list):
-            self.length(value)
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
-class FullMatch(Regexp):
-    """Regexp validator whose `$` does not match before a trailing newline."""
-
-    def __call__(self, value: Any) -> Any:
-        if value.endswith("\n"):
-            raise ValidationError(self._format_error(value))
-        return super().__call__(value)

@@ -25,6 +25,43 @@ def validate_text(value: str) -> None:
         raise ValidationError("Contains characters that cannot be stored.")
 
 
+def is_easy_to_guess(password: str, email: str) -> bool:
+    """Return whether the password is guessed first: the e-mail address, or a few characters."""
+    password = normalize_password(password).casefold()
+    email = normalize_email(email)
+    return password in email or email in password or len(set(password)) < 5
+
+
+def validate_email_length(email: str) -> None:
+    """Raise `ValidationError` for an e-mail address that is too long once normalized."""
+    if len(normalize_email(email)) > MAX_EMAIL:
+        raise ValidationError(f"Longer than maximum length {MAX_EMAIL}.")
+
+
+class NewEmail(fields.Email):
+    """E-mail address of an account."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            validate=[Length(max=MAX_EMAIL), validate_text, validate_email_length],
+            metadata={"pattern": TEXT_PATTERN, "example": "ada@example.com"},
+            **kwargs,
+        )
+
+
+class NewPassword(fields.String):
+    """Password of an account."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        example = "correct horse battery staple"
+        super().__init__(
+            load_only=True,
+            validate=[Length(MIN_PASSWORD, MAX_PASSWORD), validate_text],
+            metadata={"format": "password", "pattern": TEXT_PATTERN, "example": example},
+            **kwargs,
+        )
+
+
 class CredentialsSchema(Schema):
     """Credentials of a login."""
 
@@ -48,31 +85,33 @@ class CredentialsSchema(Schema):
 class RegistrationSchema(Schema):
     """Credentials of a new account."""
 
-    email = fields.Email(
-        required=True,
-        validate=[Length(max=MAX_EMAIL), validate_text],
-        metadata={"pattern": TEXT_PATTERN, "example": "ada@example.com"},
-    )
-    password = fields.String(
-        required=True,
-        load_only=True,
-        validate=[Length(MIN_PASSWORD, MAX_PASSWORD), validate_text],
-        metadata={
-            "format": "password",
-            "pattern": TEXT_PATTERN,
-            "example": "correct horse battery staple",
-        },
-    )
+    email = NewEmail(required=True)
+    password = NewPassword(required=True)
 
     @validates_schema
     def validate_password(self, credentials: dict[str, Any], **kwargs: Any) -> None:
-        """Reject the passwords guessed first: the e-mail address, or a few repeated characters."""
-        password = normalize_password(credentials["password"]).casefold()
-        email = normalize_email(credentials["email"])
-        if len(email) > MAX_EMAIL:
-            raise ValidationError(f"Longer than maximum length {MAX_EMAIL}.", "email")
-        if password in email or email in password or len(set(password)) < 5:
+        """Raise `ValidationError` for a password that is easy to guess."""
+        if is_easy_to_guess(credentials["password"], credentials["email"]):
             raise ValidationError("Too easy to guess.", "password")
+
+
+class AccountChangeSchema(Schema):
+    """Change of the current user's e-mail address, password or both."""
+
+    current_password = fields.String(
+        required=True,
+        load_only=True,
+        validate=[Length(1, MAX_PASSWORD), validate_text],
+        metadata={"format": "password", "pattern": TEXT_PATTERN},
+    )
+    email = NewEmail()
+    password = NewPassword()
+
+    @validates_schema
+    def validate_changes(self, changes: dict[str, Any], **kwargs: Any) -> None:
+        """Raise `ValidationError` without a change."""
+        if len(changes) < 2:
+            raise ValidationError("Send an email, a password or both.")
 
 
 class UserSchema(Schema):

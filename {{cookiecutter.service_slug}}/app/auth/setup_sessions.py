@@ -6,13 +6,17 @@ from flask_login import current_user
 from app.auth.commands import users_cli
 from app.auth.csrf import require_allowed_origin, validate_csrf_token
 from app.auth.identity import Authentication, Identity, init_authentication
-from app.auth.routes import auth
-from app.auth.sessions import load_login, update_seen_at
+from app.auth.login_routes import login
+from app.auth.logins import load_login, update_seen_at
+from app.auth.routes import accounts
+from app.auth.settings import validate_default_scopes, validate_lifetimes
 from app.extensions import api, login_manager
 
 
 def init_auth(app: Flask) -> None:
-    """Register /auth, and authenticate requests by their session cookie."""
+    """Register /auth unless ACCOUNT_ROUTES is off, and authenticate requests by their session cookie."""
+    validate_default_scopes(app)
+    validate_lifetimes(app, "SESSION_IDLE_LIFETIME", "SESSION_LIFETIME")
     login_manager.init_app(app)
     # Flask-Login would compare addresses and user agents, which change within a session.
     login_manager.session_protection = None
@@ -38,7 +42,9 @@ def init_auth(app: Flask) -> None:
             "description": "The csrf_token from /auth/login; not needed for GET.",
         },
     )
-    api.register_blueprint(auth)
+    if app.config["ACCOUNT_ROUTES"]:
+        api.register_blueprint(accounts)
+        api.register_blueprint(login)
     app.cli.add_command(users_cli)
 
 

@@ -6,6 +6,7 @@ has logged in from, so nobody can lock out the owner of an account from another 
 """
 
 import hashlib
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -77,16 +78,14 @@ def require_allowed(attempt: Attempt) -> dict[str, LoginAttempts]:
     query = select(LoginAttempts).where(*current).execution_options(populate_existing=True)
     counts = {row.key: row for row in db.session.scalars(query)}
 
-    def is_reached(key: str, limit: int) -> bool:
-        return key in counts and counts[key].attempts >= limit
-
+    failures = Counter({key: row.attempts for key, row in counts.items()})
     is_known = attempt.known in counts
     limit = PAIR_LIMIT
-    if not is_known and is_reached(attempt.account, ACCOUNT_LIMIT):
+    if not is_known and failures[attempt.account] >= ACCOUNT_LIMIT:
         limit = UNKNOWN_PAIR_LIMIT
-    if is_reached(attempt.pair, limit):
+    if failures[attempt.pair] >= limit:
         raise too_many_failures(counts[attempt.pair])
-    if not is_known and is_reached(attempt.network, NETWORK_LIMIT):
+    if not is_known and failures[attempt.network] >= NETWORK_LIMIT:
         raise too_many_failures(counts[attempt.network])
     return counts
 

@@ -12,7 +12,7 @@ from mmap import mmap
 from threading import Lock
 
 from flask import current_app
-from sqlalchemy import ForeignKey, select, update
+from sqlalchemy import ColumnElement, ForeignKey, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.exceptions import ServiceUnavailable
@@ -20,7 +20,6 @@ from werkzeug.local import LocalProxy
 
 from app.auth.tokens import LEEWAY, invalid_token
 from app.database.base import UtcDateTime, now
-from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
 
 # Seconds by which the clocks of hosts may differ.
@@ -112,13 +111,12 @@ class Revocations:
         self.loaded_at, self.loaded_generation = started, generation
         self.failed_at = float("-inf")
 
-    @retry_on_conflict
-    def revoke(self, *, family: str | None = None, user_id: uuid.UUID | None = None) -> int:
-        """Revoke one family or all of a user, commit, and return their number."""
-        target = TokenFamily.id == uuid.UUID(family) if family else TokenFamily.user_id == user_id
-        query = update(TokenFamily).where(target, TokenFamily.revoked_at.is_(None))
+    def revoke(self, *conditions: ColumnElement[bool]) -> int:
+        """Revoke the families that match, commit the transaction, and return their number."""
+        query = update(TokenFamily).where(TokenFamily.revoked_at.is_(None), *conditions)
         result = db.session.execute(query.values(revoked_at=now()))
         db.session.commit()
+        # After the commit: who sees the new number must find the revocation in the database.
         self.shared_generation[:] = os.urandom(8)
         return int(result.rowcount)  # type: ignore[attr-defined]
 

@@ -9,7 +9,9 @@ class TokensSchema(Schema):
     """Token response (RFC 6749, section 5.1)."""
 
     access_token = fields.String(required=True)
-    token_type = fields.String(required=True, metadata={"example": "Bearer"})
+    token_type = fields.String(
+        required=True, metadata={"description": "Scheme of the Authorization header"}
+    )
     expires_in = fields.Integer(
         required=True, metadata={"description": "Lifetime of the access token in seconds"}
     )

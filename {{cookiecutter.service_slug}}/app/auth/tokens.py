@@ -3,6 +3,7 @@
 The key decides the algorithm, never the header of a token.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from werkzeug.local import LocalProxy
 
 from app.auth.identity import Authentication, Identity, init_authentication, unauthorized
 from app.auth.keys import Key
+from app.auth.settings import validate_setting
 from app.extensions import api
 
 # Seconds by which clocks may differ.
@@ -27,6 +29,10 @@ MAX_CACHED = 4096
 
 # The `typ` header of access tokens (RFC 9068, section 2.1).
 ACCESS_TOKEN_TYPE = "at+jwt"
+
+
+# A token of RFC 9110, section 5.6.2.
+is_scheme = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
 
 class InvalidToken(Exception):
@@ -138,12 +144,20 @@ def init_tokens(
     """Set the function that authenticates requests; `source` tells clients where to get a token."""
     config = app.config
     app.extensions["verifier"] = Verifier(keys, config["JWT_ISSUER"], config["JWT_AUDIENCE"], types)
-    hint = "Send an access token: Authorization: Bearer <token>."
-    init_authentication(app, Authentication(authenticate, "bearer", hint))
-    api.spec.components.security_scheme(
-        "bearer",
-        {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": source},
-    )
+    scheme = config["AUTH_SCHEME"]
+    validate_setting(app, "AUTH_SCHEME", is_scheme(scheme or ""), "Not a scheme (RFC 9110).")
+    hint = f"Send an access token: Authorization: {scheme} <token>."
+    init_authentication(app, Authentication(authenticate, scheme.lower(), hint))
+    api.spec.components.security_scheme(scheme.lower(), describe_scheme(scheme, source))
+
+
+def describe_scheme(scheme: str, source: str) -> dict[str, str]:
+    """Return the OpenAPI security scheme of access tokens."""
+    if scheme.lower() == "bearer":
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": source}
+    # Swagger UI sends no scheme of its own for others: the header is entered whole.
+    description = f"{scheme}, a space, and an access token. {source}"
+    return {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
 
 
 def verify_request() -> VerifiedToken | None:
@@ -152,7 +166,7 @@ def verify_request() -> VerifiedToken | None:
     Raises `Unauthorized` for an invalid one.
     """
     scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if scheme.lower() != current_app.config["AUTH_SCHEME"].lower() or not token:
         return None
     try:
         return verifier.verify(token)

@@ -12,6 +12,7 @@ from werkzeug.exceptions import Forbidden
 
 from app.auth.identity import current_identity, unauthorized
 from app.auth.passwords import hash_password, is_correct_password, needs_rehash
+from app.auth.scopes import default_scopes
 from app.auth.throttle import count_failure, make_attempt, record_login, require_allowed
 from app.database.base import UtcDateTime, now
 from app.database.dialect import exact_string
@@ -61,14 +62,22 @@ def register(email: str, password: str, address: str | None) -> None:
     record_login(make_attempt(user.email if user else "", address), {})
 
 
-def create_user(email: str, password: str, scopes: str | None = None) -> User | None:
-    """Create an account with `scopes` or DEFAULT_SCOPES; return None if it already exists."""
+def create_user(
+    email: str, password: str, scopes: str | None = None, *, commit: bool = True
+) -> User | None:
+    """Create an account with `scopes` or those of a new user; return None if it already exists.
+
+    With `commit=False` the account is part of the caller's transaction, which is rolled back if the
+    account already exists.
+    """
     if scopes is None:
-        scopes = current_app.config["DEFAULT_SCOPES"]
+        scopes = default_scopes()
     user = User(email=email, password_hash=hash_password(password), scopes=scopes)
     db.session.add(user)
     try:
-        db.session.commit()
+        db.session.flush()
+        if commit:
+            db.session.commit()
     except IntegrityError:
         db.session.rollback()
         if find_user(email) is None:  # another constraint failed
@@ -87,9 +96,10 @@ def authenticate_user(email: str, password: str, address: str | None) -> User:
 
     Raises `Unauthorized` for wrong credentials, `TooManyRequests` after too many failures.
     """
-    attempt = make_attempt(normalize_email(email), address)
+    email = normalize_email(email)
+    attempt = make_attempt(email, address)
     require_allowed(attempt)
-    user = find_user(email)
+    user = db.session.scalar(select(User).where(User.email == email))
     # Release the connection: hashing takes long.
     db.session.commit()
     # Hash first, so that an unknown account takes the same time.
@@ -97,9 +107,10 @@ def authenticate_user(email: str, password: str, address: str | None) -> User:
     if user is None or not user.is_active or not is_correct:
         count_failure(attempt)
         raise unauthorized("The e-mail address or the password is wrong.")
+    is_outdated = needs_rehash(user.password_hash)
     # Check again: concurrent guesses may have reached a limit in the meantime.
     record_login(attempt, require_allowed(attempt))
-    if needs_rehash(user.password_hash):
+    if is_outdated:
         store_password_hash(user, hash_password(password))
     return user
 
@@ -109,6 +120,17 @@ def store_password_hash(user: User, password_hash: str) -> None:
     """Replace the user's outdated password hash."""
     user.password_hash = password_hash
     db.session.commit()
+
+
+def lock_user(user_id: uuid.UUID, password_hash: str) -> None:
+    """Lock a user for this transaction; raise `Unauthorized` without this hash, or if deactivated.
+
+    A new login holds this lock. A concurrent change of the password waits for it, and then ends the
+    login; or the login waits, and fails here.
+    """
+    unchanged = (User.id == user_id, User.password_hash == password_hash, User.is_active)
+    if db.session.scalar(select(User.id).where(*unchanged).with_for_update(read=True)) is None:
+        raise unauthorized("The account has changed at the same time.")
 
 
 def current_user_id() -> uuid.UUID | None:

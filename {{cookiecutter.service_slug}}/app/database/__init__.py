@@ -2,7 +2,8 @@
 
 While the database is unavailable, the service is live but not ready, and responds with 503 and
 Retry-After. The detail distinguishes an unavailable database from a transaction conflict, a
-statement timeout and an exhausted pool. A violated constraint is a 409, an invalid value a 422.
+statement timeout and an exhausted pool. A violated constraint is a 409, an invalid value a 422, and
+a row that a concurrent request has changed a 412.
 """
 
 import os
@@ -11,8 +12,15 @@ from weakref import WeakSet, finalize
 from dockerflow.checks import register
 from flask import Flask, Response, current_app
 from sqlalchemy import Engine, exc
-from werkzeug.exceptions import Conflict, ServiceUnavailable, UnprocessableEntity
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import (
+    Conflict,
+    PreconditionFailed,
+    ServiceUnavailable,
+    UnprocessableEntity,
+)
 
+from app.api import idempotency  # noqa: F401  its model is part of the schema
 from app.api.errors import handle_http_exception
 from app.database.commands import database_cli
 from app.database.engine import init_engine, sample_pools
@@ -53,6 +61,7 @@ def init_database(app: Flask) -> None:
         app.register_error_handler(error, handle_unavailable)
     app.register_error_handler(exc.IntegrityError, handle_rejected)
     app.register_error_handler(exc.DataError, handle_rejected)
+    app.register_error_handler(StaleDataError, handle_stale)
 
     with app.app_context():
         engine = db.engine
@@ -92,3 +101,9 @@ def handle_rejected(error: Exception) -> Response:
     if isinstance(error, exc.IntegrityError):
         return handle_http_exception(Conflict("The request conflicts with stored data."))
     return handle_http_exception(UnprocessableEntity("A value is out of range."))
+
+
+def handle_stale(_: Exception) -> Response:
+    """Return the problem for a `Versioned` row that a concurrent request changed first."""
+    detail = "Another request changed the resource. Get it again."
+    return handle_http_exception(PreconditionFailed(detail))

@@ -1,10 +1,11 @@
-"""Column types for models, and the current time."""
+"""Column types and mixins for models, and the current time."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Dialect, Numeric, String
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from app.database.dialect import DATETIME
@@ -49,3 +50,23 @@ class Money(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value)
+
+
+class Timestamps:
+    """Mixin for models: when a row was created, and when it was last updated."""
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now)
+
+
+class Versioned:
+    """Mixin for models: a commit raises `StaleDataError` if another transaction changed the row.
+
+    A request gets 412.
+    """
+
+    version: Mapped[int] = mapped_column()
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}

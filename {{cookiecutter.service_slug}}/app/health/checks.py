@@ -30,7 +30,7 @@ class CheckRunner:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.lock = Lock()
-        self.running: dict[str, Thread] = {}
+        self.running: set[str] = set()
         self.results: ChecksResults | None = None
         self.expires_at = 0.0
 
@@ -54,13 +54,13 @@ class CheckRunner:
         outcomes: SimpleQueue[tuple[str, list[CheckMessage]]] = SimpleQueue()
         started = 0
         for name, check in get_checks().items():
-            if name in self.running and self.running[name].is_alive():
+            if name in self.running:
                 continue  # still hanging since an earlier run: start no second thread
+            self.running.add(name)
             started += 1
             arguments = (self.run_one, name, check, outcomes)
             # A daemon thread, so that a hanging check does not keep the worker from exiting.
-            self.running[name] = Thread(target=copy_context().run, args=arguments, daemon=True)
-            self.running[name].start()
+            Thread(target=copy_context().run, args=arguments, daemon=True).start()
         deadline = time.monotonic() + timeout
         try:
             for _ in range(started):
@@ -76,10 +76,14 @@ class CheckRunner:
         """Put the messages of one check into `outcomes`; an exception becomes an error."""
         try:
             with self.app.app_context():
-                outcomes.put((name, check() or []))
+                messages = check() or []
         except Exception as error:
             self.app.logger.warning("The health check %s failed.", name, exc_info=error)
-            outcomes.put((name, [Error(type(error).__name__, id=f"{name}.failed")]))
+            messages = [Error(type(error).__name__, id=f"{name}.failed")]
+        finally:
+            # Before the outcome is put: the next run may start as soon as it is read.
+            self.running.discard(name)
+        outcomes.put((name, messages))
 
 
 def init_checks(app: Flask) -> None:

@@ -2,23 +2,11 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
-from sqlalchemy.orm.exc import StaleDataError
-
-from app.api import FullMatch, abort
+from app.api import abort
 from app.clients.payments import PaymentUnavailable
 from app.extensions import db
 from app.orders import checkout
 from app.orders.models import TRANSITIONS, Order, OrderStatus
-from app.orders.schemas import REFERENCE_PATTERN
-
-
-class OrderChangeSchema(Schema):
-    """The fields of an order that a client may change."""
-
-    status = fields.String(validate=OneOf(["shipped"]))
-    reference = fields.String(allow_none=True, validate=FullMatch(REFERENCE_PATTERN))
 
 
 def change_order(order: Order, changes: dict[str, Any]) -> Order:
@@ -28,7 +16,7 @@ def change_order(order: Order, changes: dict[str, Any]) -> Order:
         abort(409, f"An order that is {order.status} cannot become {status}.")
     for name, value in changes.items():
         setattr(order, name, value)
-    commit_change()
+    db.session.commit()
     return order
 
 
@@ -37,15 +25,6 @@ def cancel_order(order: Order) -> None:
     change_order(order, {"status": OrderStatus.CANCELLED})
     try:
         checkout.settle_payment(order)
-        commit_change()
+        db.session.commit()
     except PaymentUnavailable:
         db.session.rollback()
-
-
-def commit_change() -> None:
-    """Commit; abort with 412 if a concurrent request changed the order first."""
-    try:
-        db.session.commit()
-    except StaleDataError:
-        db.session.rollback()
-        abort(412, "Another request changed the order. Get the order again.")

@@ -6,9 +6,10 @@ import click
 from flask.cli import AppGroup
 
 from app.orders import checkout
-from app.orders.schemas import OrderSchema
+from app.orders.seed import seed
 
 orders_cli = AppGroup("orders", help="Manage orders.")
+orders_cli.add_command(seed)
 
 
 @orders_cli.command()
@@ -27,14 +28,3 @@ def settle(older_than: float) -> None:
     click.echo(f"{settled} settled, {waiting} waiting for the payment provider, {failed} failed")
     if failed:
         raise SystemExit(1)
-
-
-@orders_cli.command()
-@click.option("--count", default=20, show_default=True, help="Number of orders.")
-def seed(count: int) -> None:
-    """Place sample orders."""
-    for number in range(1, count + 1):
-        items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
-        order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None)
-    click.echo(f"{count} orders placed")

@@ -1,14 +1,17 @@
-"""SQLAlchemy models of orders, their items, and idempotency keys."""
+"""SQLAlchemy models of orders and their items."""
 
 import uuid
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database.base import Money, UtcDateTime, now
+from app.database.base import Money, Timestamps, UtcDateTime, Versioned
+{% if cookiecutter.auth != "none" %}
+from app.database.owners import Owned
+{% endif %}
 from app.extensions import Model
 
 
@@ -32,7 +35,11 @@ TRANSITIONS = {
 }
 
 
-class Order(Model):
+{% if cookiecutter.auth != "none" %}
+class Order(Owned, Timestamps, Versioned, Model):
+{% else %}
+class Order(Timestamps, Versioned, Model):
+{% endif %}
     """An order with its items."""
 
     __tablename__ = "orders"
@@ -44,29 +51,13 @@ class Order(Model):
     reference: Mapped[str | None] = mapped_column(String(80))
     charge_id: Mapped[str | None] = mapped_column(String(80))
     refunded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, onupdate=now)
-    version: Mapped[int] = mapped_column()
 
     # selectin loads the items of a whole page of orders with one query.
     items: Mapped[list["OrderItem"]] = relationship(
         order_by="OrderItem.id", lazy="selectin", cascade="all, delete-orphan"
     )
 
-    {% if cookiecutter.auth != "none" %}
-    # Null for orders placed before the service had users.
-    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
-
-    __table_args__ = (
-        Index(None, "created_at", "id"),
-        Index(None, "status", "created_at"),
-        Index(None, "owner_id", "created_at", "id"),
-    )
-    {% else %}
     __table_args__ = (Index(None, "created_at", "id"), Index(None, "status", "created_at"))
-    {% endif %}
-    # Raise StaleDataError if a concurrent transaction has updated the row.
-    __mapper_args__ = {"version_id_col": version}
 
 
 class OrderItem(Model):
@@ -81,18 +72,3 @@ class OrderItem(Model):
     sku: Mapped[str] = mapped_column(String(64))
     quantity: Mapped[int]
     unit_price: Mapped[Decimal] = mapped_column(Money)
-
-
-class IdempotencyKey(Model):
-    """An Idempotency-Key and its response, which is null while the request is in flight."""
-
-    __tablename__ = "idempotency_keys"
-
-    key: Mapped[str] = mapped_column(String(255), primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    order_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("orders.id", ondelete="CASCADE"), index=True
-    )
-    response: Mapped[str | None] = mapped_column(Text)
-    locked_until: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -4,23 +4,15 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from app.api import Blueprint
 from app.api.idempotency import IdempotencySchema
 from app.clients import payments
 from app.observability.slo import slo
+from app.orders import orders
 from app.orders.metrics import count_order
 from app.orders.pricing import calculate_total, minor_unit
 from app.orders.schemas import OrderSchema
 
-orders = Blueprint(
-    "orders",
-    __name__,
-    {% if cookiecutter.auth != "none" %}
-    scope="orders",
-    {% endif %}
-    url_prefix="/orders",
-    description="Orders",
-)
+__all__ = ["orders"]
 
 
 @orders.post("/")
@@ -36,8 +28,9 @@ def create_order(headers: dict[str, str], order: dict[str, Any]) -> dict[str, An
     The service does not store the order: the response is the only copy. Repeating the request with
     the same Idempotency-Key returns the same order id and does not charge again.
     """
-    key = headers.get("idempotency_key")
-    order_id = uuid.uuid5(uuid.NAMESPACE_URL, key) if key else uuid.uuid4()
+    order_id = uuid.uuid4()
+    if key := headers.get("idempotency_key"):
+        order_id = uuid.uuid5(uuid.NAMESPACE_URL, orders.namespace_by_caller(key))
     amount = calculate_total(order["items"]).quantize(minor_unit(order["currency"]))
     payments.charge(order_id, amount, order["currency"])
     count_order("paid", amount, order["currency"])

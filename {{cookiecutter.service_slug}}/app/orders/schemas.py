@@ -1,6 +1,5 @@
 """Marshmallow schemas of orders; /openapi.json is generated from them."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -14,40 +13,15 @@ from marshmallow import (
     validates_schema,
 )
 
-from app.api import BoundedList, FullMatch
+from app.api import BoundedList, FullMatch, MoneyField
 from app.orders.pricing import is_payable, minor_unit
 
-# Together these limits keep every total below 10^15.
+# Together with the limit of MoneyField, these keep every total below 10^15.
 MAX_ITEMS = 100
 MAX_QUANTITY = 10_000
-MAX_UNIT_PRICE = Decimal("999999999.9999")
-
-REFERENCE_PATTERN = r"^[ -~]{1,80}$"
 
 
-class PriceField(fields.Decimal):
-    """A price, as a decimal string or a JSON number, read without rounding."""
-
-    PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,4})?$"
-
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {
-            "type": ["string", "number"],
-            "pattern": self.PATTERN,
-            "minimum": 0,
-            "maximum": float(MAX_UNIT_PRICE),
-            "example": "9.99",
-        }
-        super().__init__(as_string=True, metadata=metadata, **kwargs)
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
-        if isinstance(value, str) and not re.fullmatch(self.PATTERN, value):
-            raise self.make_error("invalid", input=value)
-        amount: Decimal = super()._deserialize(value, *args, **kwargs)
-        if not 0 <= amount <= MAX_UNIT_PRICE:
-            raise ValidationError(f"Must be between 0 and {MAX_UNIT_PRICE}.")
-        # JSON allows -0.0.
-        return amount.copy_abs()
+is_reference = FullMatch(r"^[ -~]{1,80}$")
 
 
 class ItemSchema(Schema):
@@ -64,7 +38,7 @@ class ItemSchema(Schema):
         validate=validate.Range(1, MAX_QUANTITY),
         metadata={"example": 2},
     )
-    unit_price = PriceField(required=True)
+    unit_price = MoneyField(required=True)
 
 
 class OrderSchema(Schema):
@@ -74,7 +48,7 @@ class OrderSchema(Schema):
     status = fields.String(dump_only=True, metadata={"example": "paid"})
     reference = fields.String(
         allow_none=True,
-        validate=FullMatch(REFERENCE_PATTERN),
+        validate=is_reference,
         metadata={"description": "The client's own reference for the order"},
     )
     currency = fields.String(
@@ -114,3 +88,10 @@ class OrderSchema(Schema):
         for holder, key in ((order, "total"), *((item, "unit_price") for item in order["items"])):
             holder[key] = str(Decimal(holder[key]).quantize(unit))
         return order
+
+
+class OrderChangeSchema(Schema):
+    """The fields of an order that a client may change."""
+
+    status = fields.String(validate=validate.OneOf(["shipped"]))
+    reference = fields.String(allow_none=True, validate=is_reference)

@@ -1,13 +1,15 @@
 import json
+from typing import Any
 
 import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
+from marshmallow import Schema, fields
 from werkzeug.datastructures import WWWAuthenticate
 
 from app import create_app
 from app.api import Blueprint
-from app.api.errors import field_errors, limit_errors
+from app.api.errors import ErrorFormat, field_errors, limit_errors
 from app.config import load_config
 
 
@@ -111,3 +113,102 @@ def test_size_of_a_problem_is_bounded() -> None:
     errors, omitted = limit_errors(messages)
     assert len(json.dumps(errors)) < 10_000
     assert 0 < len(errors) == len(messages["json"]) - omitted
+
+
+class MessagesSchema(Schema):
+    """Error body of another API."""
+
+    messages = fields.List(fields.String(), required=True)
+
+
+def render_messages(problem: dict[str, Any]) -> dict[str, list[str]]:
+    faults = [error["detail"] for error in problem.get("errors", ())]
+    return {"messages": faults or [problem.get("detail", problem["title"])]}
+
+
+def make_service(monkeypatch: pytest.MonkeyPatch, prefix: str) -> Flask:
+    """Return an application with another format of errors below `prefix`, and a resource in it."""
+
+    class ThingSchema(Schema):
+        size = fields.Integer(required=True)
+
+    things = Blueprint("things", __name__, url_prefix="/api/things", description="Things")
+
+    @things.post("/")
+    @things.arguments(ThingSchema)
+    @things.response(201, ThingSchema)
+    @things.alt_response(409, "CONFLICT")
+    def create_thing(thing: dict[str, int]) -> dict[str, int]:
+        """Create a thing"""
+        if thing["size"] < 0:
+            raise RuntimeError("internal detail")
+        abort(409, "Taken.")
+
+    monkeypatch.setattr("app.RESOURCES", [things])
+    config = load_config("testing")
+    config.ERROR_FORMATS = {prefix: ErrorFormat(render_messages, MessagesSchema)}
+    config.MAX_CONTENT_LENGTH = 100
+    config.RATE_LIMIT = 9
+    config.PROPAGATE_EXCEPTIONS = False
+    service = create_app(config)
+    service.before_request_funcs.pop("things", None)  # no authentication
+    return service
+
+
+@pytest.mark.parametrize("prefix", ["/", "/api", "/api/things/"])
+def test_every_error_has_the_format_of_its_prefix(
+    monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    client = make_service(monkeypatch, prefix).test_client()
+    path = "/api/things/"
+    responses = [
+        client.get(f"{path}nowhere"),
+        client.get(path),
+        client.post(path, data="{", content_type="application/json"),
+        client.post(path, data="{}"),
+        client.post(path, json={"size": "x"}),
+        client.post(path, json={"size": 1, "more": "x" * 100}),
+        client.post(path, json={"size": 1}),
+        client.post(path, json={"size": -1}),
+        client.get("/nowhere"),
+        client.get(f"{path}nowhere"),  # beyond the rate limit
+    ]
+    outside = responses.pop(8)
+    assert [response.status_code for response in responses] == [
+        *(404, 405, 400, 415, 422, 413, 409, 500, 429)
+    ]
+    for response in responses:
+        assert response.headers.getlist("Content-Type") == ["application/json"]
+        assert list(response.get_json()) == ["messages"]
+        assert response.headers["X-Request-ID"]
+    messages = [response.get_json()["messages"] for response in responses]
+    assert messages[4] == ["Not a valid integer."]
+    assert messages[6] == ["Taken."]
+    assert "internal detail" not in responses[7].text
+    assert "POST" in responses[1].headers["Allow"]
+    assert int(responses[8].headers["Retry-After"]) > 0
+    kind = "application/json" if prefix == "/" else "application/problem+json"
+    assert (outside.status_code, outside.mimetype) == (404, kind)
+
+
+@pytest.mark.parametrize("prefix", ["/", "/api"])
+def test_error_format_is_documented(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    spec = make_service(monkeypatch, prefix).test_client().get("/openapi.json").get_json()
+    responses = spec["paths"]["/api/things/"]["post"]["responses"]
+    for status in ("409", "422", "default"):
+        name = responses[status]["$ref"].rpartition("/")[2]
+        content = spec["components"]["responses"][name]["content"]
+        assert content == {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Messages"}}
+        }
+
+
+def test_sibling_of_the_prefix_keeps_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = make_service(monkeypatch, "/api").test_client()
+    assert client.get("/apis").mimetype == "application/problem+json"
+    assert client.get("/api").mimetype == "application/json"
+
+
+def test_prefix_without_a_slash_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="ERROR_FORMATS"):
+        make_service(monkeypatch, "api")

@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.auth.users import create_user
+from app.auth.logins import log_in
+from app.auth.users import create_user, find_user
 
 PASSWORD = "correct horse battery staple"
 
@@ -17,10 +18,12 @@ def sign_in(app: Flask) -> Callable[..., FlaskClient]:
 
     def sign_in(email: str, scopes: str | None = None) -> FlaskClient:
         with app.app_context():
-            create_user(email, PASSWORD, scopes)
+            user = create_user(email, PASSWORD, scopes) or find_user(email)
+            assert user is not None
+            tokens = log_in(user)
         client = app.test_client()
-        tokens = client.post("/auth/login", json={"email": email, "password": PASSWORD}).get_json()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {tokens['access_token']}"
+        proof = f"{tokens['token_type']} {tokens['access_token']}"
+        client.environ_base["HTTP_AUTHORIZATION"] = proof
         return client
 
     return sign_in

@@ -16,7 +16,7 @@ def sign_in(app: Flask) -> Callable[..., FlaskClient]:
         command += [] if scopes is None else ["--scopes", scopes]
         token = app.test_cli_runner().invoke(args=command).output.strip()
         client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        client.environ_base["HTTP_AUTHORIZATION"] = f"{app.config['AUTH_SCHEME']} {token}"
         return client
 
     return sign_in

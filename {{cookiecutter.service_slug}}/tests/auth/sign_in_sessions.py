@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.http import parse_cookie
 
-from app.auth.users import create_user
+from app.auth.logins import log_in
+from app.auth.users import create_user, find_user
 
 PASSWORD = "correct horse battery staple"
 
@@ -16,10 +18,14 @@ def sign_in(app: Flask) -> Callable[..., FlaskClient]:
     """Return a function that creates a user and returns a client logged in as that user."""
 
     def sign_in(email: str, scopes: str | None = None) -> FlaskClient:
-        with app.app_context():
-            create_user(email, PASSWORD, scopes)
+        with app.test_request_context():
+            user = create_user(email, PASSWORD, scopes) or find_user(email)
+            assert user is not None
+            login = log_in(user)
+            response = app.process_response(app.response_class())
         client = app.test_client()
-        login = client.post("/auth/login", json={"email": email, "password": PASSWORD}).get_json()
+        for name, value in parse_cookie(response.headers["Set-Cookie"].partition(";")[0]).items():
+            client.set_cookie(name, value)
         client.environ_base["HTTP_X_CSRF_TOKEN"] = login["csrf_token"]
         return client
 

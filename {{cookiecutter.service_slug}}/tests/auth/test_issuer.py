@@ -30,6 +30,10 @@ PUBLIC_PEM = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 -----END PUBLIC KEY-----
 """
+pytestmark = pytest.mark.skipif(
+    not load_config("testing").ACCOUNT_ROUTES, reason="ACCOUNT_ROUTES is off"
+)
+
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 
 
@@ -43,7 +47,8 @@ def log_in(client: FlaskClient) -> Callable[[], dict[str, Any]]:
 def send(
     client: FlaskClient, token: str, method: str = "GET", path: str = "/auth/me"
 ) -> TestResponse:
-    return client.open(path, method=method, headers={"Authorization": f"Bearer {token}"})
+    scheme = client.application.config["AUTH_SCHEME"]
+    return client.open(path, method=method, headers={"Authorization": f"{scheme} {token}"})
 
 
 def refresh(client: FlaskClient, token: str) -> TestResponse:
@@ -54,7 +59,7 @@ def test_access_token_has_the_required_claims(
     client: FlaskClient, log_in: Callable[..., Any]
 ) -> None:
     tokens = log_in()
-    assert tokens["token_type"] == "Bearer"
+    assert tokens["token_type"] == client.application.config["AUTH_SCHEME"]
     assert send(client, tokens["access_token"]).get_json()["email"] == "ada@example.com"
     header = jwt.get_unverified_header(tokens["access_token"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
@@ -72,7 +77,9 @@ def test_tokens_are_unique(log_in: Callable[..., Any]) -> None:
 def test_request_without_a_token_gets_a_challenge(client: FlaskClient) -> None:
     response = client.get("/auth/me")
     assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"].startswith("Bearer realm=")
+    assert response.headers["WWW-Authenticate"].startswith(
+        f"{client.application.config['AUTH_SCHEME']} realm="
+    )
     assert "error" not in response.headers["WWW-Authenticate"]
 
 

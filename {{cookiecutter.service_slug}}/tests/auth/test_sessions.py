@@ -13,11 +13,15 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.api import Blueprint
 from app.auth.identity import current_identity
-from app.auth.sessions import LoginSession
+from app.auth.logins import LoginSession
 from app.auth.users import User, find_user
 from app.config import ConfigError, load_config
 from app.database.base import now
 from app.extensions import db
+
+pytestmark = pytest.mark.skipif(
+    not load_config("testing").ACCOUNT_ROUTES, reason="ACCOUNT_ROUTES is off"
+)
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 

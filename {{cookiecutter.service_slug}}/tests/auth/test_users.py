@@ -1,4 +1,4 @@
-"""Accounts: registration, login, throttling, commands."""
+"""Accounts: registration, login, throttling."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,15 +7,24 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.exceptions import Unauthorized
 from werkzeug.test import TestResponse
 
-from app.auth import throttle
+from app import create_app
+from app.auth import logins, throttle
 from app.auth.throttle import PAIR_LIMIT, WINDOW, LoginAttempts
-from app.auth.users import create_user, find_user, normalize_email
+from app.auth.users import User, create_user, find_user, normalize_email
+from app.config import load_config
 from app.database.base import now
 from app.extensions import db
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
+
+# Without the routes there is nothing to test.
+pytestmark = pytest.mark.skipif(
+    not load_config("testing").ACCOUNT_ROUTES, reason="ACCOUNT_ROUTES is off"
+)
 
 
 def log_in(client: FlaskClient, address: str = "127.0.0.1", **changes: str) -> TestResponse:
@@ -241,37 +250,36 @@ def test_expired_counts_are_deleted(client: FlaskClient, app: Flask) -> None:
         assert db.session.query(LoginAttempts).count() == 3
 
 
-def run_command(app: Flask, *command: str, **options: Any) -> Any:
-    return app.test_cli_runner().invoke(args=["users", *command], **options)
+def test_account_can_be_part_of_a_transaction(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        assert create_user("eve@example.com", "another password of mine", commit=False) is not None
+        db.session.rollback()
+        assert find_user("eve@example.com") is None
+        assert create_user("eve@example.com", "another password of mine", commit=False) is not None
+        db.session.commit()
+        assert create_user("Eve@example.com", "another password of mine", commit=False) is None
+    assert log_in(client, email="eve@example.com", password="another password of mine").json
 
 
-def test_command_creates_a_user(
+def test_login_fails_if_the_password_has_changed_since_it_was_verified(app: Flask) -> None:
+    for column, value in (("password_hash", "x"), ("is_active", False)):
+        with app.test_request_context():
+            user = create_user(f"{column}@example.com", ADA["password"])
+            assert user is not None
+            query = update(User).where(User.id == user.id).values({column: value})
+            db.session.execute(query.execution_options(synchronize_session=False))
+            db.session.commit()
+            with pytest.raises(Unauthorized):
+                logins.log_in(user)
+
+
+def test_account_routes_can_be_left_out(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("NEW_USER_PASSWORD", raising=False)
-    password = f"{ADA['password']}\n" * 2
-    created = run_command(
-        app, "create", "ada@example.com", "--scopes", "things:read", input=password
-    )
-    assert created.exit_code == 0, created.output
-    assert log_in(client).status_code == 200
-    again = run_command(
-        app, "create", "Ada@example.com", env={"NEW_USER_PASSWORD": ADA["password"]}
-    )
-    assert (again.exit_code, "already exists" in again.output) == (1, True)
-
-
-@pytest.mark.parametrize("email", ["ada", "\x00@example.com"])
-def test_command_rejects_an_invalid_user(app: Flask, email: str) -> None:
-    result = run_command(app, "create", email, env={"NEW_USER_PASSWORD": "short"})
-    assert result.exit_code == 1
-    assert "password" in result.output
-
-
-def test_command_revokes_logins_and_deactivates_the_account(
-    app: Flask, client: FlaskClient, ada: None
-) -> None:
-    log_in(client)
-    assert "Logins revoked: 1" in run_command(app, "revoke", "ada@example.com", "--disable").output
-    assert log_in(client).status_code == 401
-    assert run_command(app, "revoke", "nobody@example.com").exit_code == 1
+    assert client.get("/auth/me").status_code == 401
+    config = load_config("testing")
+    config.ACCOUNT_ROUTES = False
+    service = create_app(config)
+    rules = [rule.rule for rule in service.url_map.iter_rules() if rule.rule.startswith("/auth")]
+    assert set(rules) <= {"/auth/jwks.json"}
+    assert "users" in service.cli.commands

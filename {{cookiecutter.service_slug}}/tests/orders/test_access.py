@@ -15,7 +15,6 @@ from app.auth.identity import Identity
 from app.extensions import db
 from app.orders import checkout
 from app.orders.models import Order
-from app.orders.queries import visible_orders
 from app.orders.schemas import OrderSchema
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
@@ -59,15 +58,16 @@ def test_outside_of_a_request_orders_are_of_g_identity_and_need_one(
     with app.app_context():
         owner = db.session.scalars(select(Order.owner_id)).one()
         # Created before the service had users.
-        db.session.add(Order(currency="EUR", total=Decimal(1)))
+        db.session.add(Order(currency="EUR", total=Decimal(1), owner_id=None))
         db.session.commit()
-        assert db.session.scalars(visible_orders()).all() == []
+        assert db.session.scalars(Order.visible()).all() == []
         with pytest.raises(LookupError, match=r"g\.identity"):
-            checkout.place_order(OrderSchema().load(ORDER), key=None)
+            checkout.place_order(OrderSchema().load(ORDER), uuid.uuid4())
         g.identity = Identity(str(owner), frozenset())
-        created = checkout.place_order(OrderSchema().load(ORDER), key=None)
+        created = checkout.place_order(OrderSchema().load(ORDER), uuid.uuid4())
+        db.session.commit()
     visible = client.get("/orders/").get_json()["orders"]
-    assert [order["id"] for order in visible] == [created["id"], placed.get_json()["id"]]
+    assert [order["id"] for order in visible] == [str(created.id), placed.get_json()["id"]]
 
 
 @pytest.mark.parametrize("field", ["owner_id", "owner", "id", "status", "total", "charge_id"])

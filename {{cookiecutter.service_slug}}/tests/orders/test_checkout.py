@@ -14,11 +14,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from app.api import idempotency
+from app.api.idempotency import IdempotentRequest
 from app.clients import payments
 from app.database.base import now
 from app.extensions import db
 from app.orders import checkout
-from app.orders.models import IdempotencyKey, Order, OrderItem
+from app.orders.models import Order, OrderItem
 
 ORDER = {"currency": "EUR", "items": [{"sku": "TEA", "quantity": 2, "unit_price": "9.99"}]}
 
@@ -74,7 +76,7 @@ def update_keys(app: Flask, **offsets: timedelta) -> None:
     """Set columns of every key to the current time plus an offset."""
     with app.app_context():
         db.session.execute(
-            update(IdempotencyKey).values({k: now() + v for k, v in offsets.items()})
+            update(IdempotentRequest).values({k: now() + v for k, v in offsets.items()})
         )
         db.session.commit()
 
@@ -282,13 +284,13 @@ def test_one_of_two_concurrent_requests_places_the_order(
     monkeypatch: pytest.MonkeyPatch,
     statuses: Callable[[], list[str]],
 ) -> None:
-    both, store_order = Barrier(2), checkout.store_order
+    both, insert_key = Barrier(2), idempotency.insert_key
 
-    def store_concurrently(*args: Any) -> Order:
+    def insert_concurrently(*args: Any) -> IdempotentRequest:
         both.wait(10)
-        return store_order(*args)
+        return insert_key(*args)
 
-    monkeypatch.setattr(checkout, "store_order", store_concurrently)
+    monkeypatch.setattr(idempotency, "insert_key", insert_concurrently)
     with ThreadPoolExecutor() as pool:
         responses = [pool.submit(place, make_client()) for _ in range(2)]
     codes = sorted(response.result().status_code for response in responses)

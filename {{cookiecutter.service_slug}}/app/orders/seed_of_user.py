@@ -1,40 +1,22 @@
-"""The `flask orders` commands."""
+"""The `flask orders seed` command."""
 
-from datetime import timedelta
+import uuid
 
 import click
 from flask import g
-from flask.cli import AppGroup
+from flask.cli import with_appcontext
 
 from app.auth.identity import Identity
 from app.auth.users import find_user
+from app.extensions import db
 from app.orders import checkout
 from app.orders.schemas import OrderSchema
 
-orders_cli = AppGroup("orders", help="Manage orders.")
 
-
-@orders_cli.command()
-@click.option(
-    "--older-than",
-    default=60.0,
-    show_default=True,
-    help="Only orders unchanged for this many seconds.",
-)
-def settle(older_than: float) -> None:
-    """Complete interrupted payments and refunds. Run it every minute.
-
-    Exits with 1 if an order cannot be settled; the log says why.
-    """
-    settled, waiting, failed = checkout.settle_orders(timedelta(seconds=older_than))
-    click.echo(f"{settled} settled, {waiting} waiting for the payment provider, {failed} failed")
-    if failed:
-        raise SystemExit(1)
-
-
-@orders_cli.command()
+@click.command()
 @click.argument("email")
 @click.option("--count", default=20, show_default=True, help="Number of orders.")
+@with_appcontext
 def seed(email: str, count: int) -> None:
     """Place sample orders for the user with the e-mail address EMAIL."""
     user = find_user(email)
@@ -44,5 +26,6 @@ def seed(email: str, count: int) -> None:
     for number in range(1, count + 1):
         items = [{"sku": f"SAMPLE-{number}", "quantity": number, "unit_price": "9.99"}]
         order = OrderSchema().load({"currency": "EUR", "items": items})
-        checkout.place_order(order, key=None)
+        checkout.place_order(order, uuid.uuid4())
+        db.session.commit()
     click.echo(f"{count} orders placed")

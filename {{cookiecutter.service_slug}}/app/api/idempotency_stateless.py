@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from app.api.parser import FullMatch
+from app.api.fields import FullMatch
 
 
 class IdempotencySchema(Schema):

@@ -14,26 +14,36 @@ from sqlalchemy import delete, update
 from werkzeug.exceptions import Unauthorized
 
 from app.auth.token_families import TokenFamily, revocations
-from app.auth.tokens import invalid_token, make_access_token
-from app.auth.users import User
+from app.auth.tokens import invalid_token, make_access_token, verify_request
+from app.auth.users import User, lock_user
 from app.database.base import now
 from app.database.transactions import retry_on_conflict
 from app.extensions import db
 
 
-@retry_on_conflict
 def log_in(user: User) -> dict[str, Any]:
-    """Start a token family for the user and return its first tokens."""
+    """Start a token family for the user, and return its first tokens.
+
+    Raises `Unauthorized` if the account has changed since `user` was loaded.
+    """
+    family = store_family(user.id, user.password_hash)
+    return make_tokens(user, family.id, family.generation)
+
+
+@retry_on_conflict
+def store_family(user_id: uuid.UUID, password_hash: str) -> TokenFamily:
+    """Store and return a new token family, and delete the expired ones."""
     # A family is needed until its last access token has expired, because it may be revoked.
     cutoff = now() - revocations.window
     db.session.execute(delete(TokenFamily).where(TokenFamily.expires_at < cutoff))
     # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
+    lock_user(user_id, password_hash)
     lifetime = timedelta(seconds=current_app.config["REFRESH_TOKEN_LIFETIME"])
-    family = TokenFamily(user_id=user.id, expires_at=now() + lifetime)
+    family = TokenFamily(user_id=user_id, expires_at=now() + lifetime)
     db.session.add(family)
     db.session.commit()
-    return make_tokens(user, family.id, family.generation)
+    return family
 
 
 def refresh(token: str) -> dict[str, Any]:
@@ -46,7 +56,7 @@ def refresh(token: str) -> dict[str, Any]:
         return make_tokens(user, family.id, generation + 1)
     if family and family.revoked_at is None and family.generation > generation:
         current_app.logger.warning("refresh token reused: token family %s revoked", family_id)
-        revocations.revoke(family=str(family_id))
+        revoke_family(family_id)
     raise invalid_refresh_token()
 
 
@@ -76,7 +86,7 @@ def make_tokens(user: User, family: uuid.UUID, generation: int) -> dict[str, Any
         "access_token": make_access_token(
             key, str(user.id), user.scopes, lifetime, sid=str(family)
         ),
-        "token_type": "Bearer",
+        "token_type": current_app.config["AUTH_SCHEME"],
         "expires_in": lifetime,
         "refresh_token": refresh_token_signer().dumps([family.hex, generation]),
     }
@@ -102,6 +112,28 @@ def invalid_refresh_token() -> Unauthorized:
     return invalid_token("The refresh token is not valid.")
 
 
-def revoke_logins(user_id: uuid.UUID) -> int:
-    """Revoke all logins of a user and return their number."""
-    return revocations.revoke(user_id=user_id)
+def log_out() -> None:
+    """Revoke the tokens of the request's login."""
+    revoke_family(current_family())
+
+
+@retry_on_conflict
+def revoke_family(family_id: uuid.UUID) -> None:
+    """Revoke the tokens of one login."""
+    revocations.revoke(TokenFamily.id == family_id)
+
+
+def current_family() -> uuid.UUID:
+    """Return the token family of the request's access token, which must be valid."""
+    verified = verify_request()
+    assert verified is not None  # the route is guarded
+    return uuid.UUID(verified.sid)
+
+
+def revoke_logins(user_id: uuid.UUID, *, keep_current: bool = False) -> int:
+    """Revoke the logins of a user, commit the transaction, and return their number.
+
+    `keep_current` keeps the login of the request.
+    """
+    kept = [TokenFamily.id != current_family()] if keep_current else []
+    return revocations.revoke(TokenFamily.user_id == user_id, *kept)

@@ -6,12 +6,13 @@ import uuid
 from datetime import datetime, timedelta
 
 from flask import current_app, g, session
-from flask_login import UserMixin, login_user, logout_user
+from flask_login import UserMixin, current_user, login_user, logout_user
 from sqlalchemy import ForeignKey, String, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.auth.users import User
+from app.auth.csrf import csrf_token
+from app.auth.users import User, lock_user
 from app.database.base import UtcDateTime, now
 from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
@@ -46,22 +47,26 @@ class SessionUser(UserMixin):  # type: ignore[misc]
         return self.token
 
 
-def log_in(user: User) -> SessionUser:
-    """Start a login with a new token, so that a planted cookie gains nothing."""
+def log_in(user: User) -> dict[str, str]:
+    """Start a login with a new token, so that a planted cookie gains nothing.
+
+    Sets the cookie, and returns the CSRF token. Raises `Unauthorized` if the account has changed
+    since `user` was loaded.
+    """
     token = secrets.token_urlsafe(32)
-    store_login(user.id, token)
-    logged_in = SessionUser(user, token)
+    store_login(user.id, user.password_hash, token)
     session.clear()
-    login_user(logged_in)
-    return logged_in
+    login_user(SessionUser(user, token))
+    return {"csrf_token": csrf_token(token)}
 
 
 @retry_on_conflict
-def store_login(user_id: uuid.UUID, token: str) -> None:
+def store_login(user_id: uuid.UUID, password_hash: str, token: str) -> None:
     """Store a new login and delete the expired ones."""
     db.session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     # Commit first: the locks of this delete would block concurrent inserts.
     db.session.commit()
+    lock_user(user_id, password_hash)
     lifetime = timedelta(seconds=current_app.config["SESSION_LIFETIME"])
     db.session.add(LoginSession(id=hash_token(token), user_id=user_id, expires_at=now() + lifetime))
     db.session.commit()
@@ -97,18 +102,23 @@ def update_seen_at(_: BaseException | None) -> None:
         current_app.logger.warning("cannot update the last use of a login", exc_info=True)
 
 
-def log_out(token: str) -> None:
-    """End a login and clear its cookie."""
-    db.session.execute(delete(LoginSession).where(LoginSession.id == hash_token(token)))
+def log_out() -> None:
+    """End the login of the request, and clear its cookie."""
+    current = LoginSession.id == hash_token(current_user.token)
+    db.session.execute(delete(LoginSession).where(current))
     db.session.commit()
     logout_user()
     session.clear()
 
 
-@retry_on_conflict
-def revoke_logins(user_id: uuid.UUID) -> int:
-    """End all logins of a user and return their number."""
-    result = db.session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
+def revoke_logins(user_id: uuid.UUID, *, keep_current: bool = False) -> int:
+    """End the logins of a user, commit the transaction, and return their number.
+
+    `keep_current` keeps the login of the request.
+    """
+    kept = [LoginSession.id != hash_token(current_user.token)] if keep_current else []
+    ended = delete(LoginSession).where(LoginSession.user_id == user_id, *kept)
+    result = db.session.execute(ended.execution_options(synchronize_session=False))
     db.session.commit()
     return int(result.rowcount)  # type: ignore[attr-defined]
 

@@ -1,0 +1,7 @@
+"""This service's own extensions and plain blueprints. The template leaves this file to you."""
+
+from flask import Flask
+
+
+def init_own_extensions(app: Flask) -> None:
+    """Initialize them; `create_app` calls this last."""
