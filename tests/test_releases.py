@@ -158,6 +158,8 @@ def test_a_database_of_the_first_release_goes_along(database, first_release, tmp
         migrations.flask(service, "db", "upgrade", **settings)
         migrations.fill(engine)
         before = migrations.content(engine)
+        # A migration moves them to another table.
+        del before["idempotency_keys"]
 
         assert linked.update(service) == []
         refused = servers.run(service, "flask", "database", "migrate", **settings)
@@ -173,6 +175,7 @@ def test_a_database_of_the_first_release_goes_along(database, first_release, tmp
         for auth in ("none", "session", "jwt"):
             take(service, settings, auth=auth)
             assert migrations.content(engine, kept) == before
+        assert len(migrations.content(engine)["idempotent_requests"][1]) == 2
 
 
 @pytest.mark.proof
@@ -183,6 +186,8 @@ def test_a_database_of_the_first_release_goes_along_with_another_answer(first_re
         migrations.flask(service, "db", "upgrade", **settings)
         migrations.fill(engine)
         before = migrations.content(engine)
+        # A migration moves them to another table.
+        del before["idempotency_keys"]
         assert linked.update(service, {"auth": "jwt", "example": False}) == []
         linked.commit(service, "Update")
         migrations.flask(service, "database", "migrate", **settings)
@@ -192,6 +197,7 @@ def test_a_database_of_the_first_release_goes_along_with_another_answer(first_re
         for answers in ({"auth": "none"}, {"auth": "session"}, {"example": True}):
             take(service, settings, **answers)
             assert migrations.content(engine, kept) == before
+        assert len(migrations.content(engine)["idempotent_requests"][1]) == 2
 
 
 def prepare(folder, version: str) -> None:

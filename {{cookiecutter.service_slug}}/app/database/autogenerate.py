@@ -11,7 +11,7 @@ from sqlalchemy.schema import sort_tables
 
 from app.database.migrations import missing_migrations, read_history, template_migrations
 
-# Constraints first: MySQL keeps an index that a foreign key needs.
+# Constraints first: some databases keep an index that a foreign key needs.
 DROPS = (ops.DropConstraintOp, ops.DropIndexOp, ops.DropColumnOp)
 
 
@@ -50,7 +50,7 @@ def include_name(name: str | None, kind: str, _: Any) -> bool:
 
 
 def without_indexes_of_dropped(operations: list[Any]) -> list[Any]:
-    """Leave out the changes of tables that are dropped: MySQL refuses to drop a foreign key's index."""
+    """Leave out the changes of tables that are dropped: a foreign key may need its index."""
     dropped = {one.table_name for one in operations if isinstance(one, ops.DropTableOp)}
     return [
         one

@@ -37,7 +37,6 @@ from sqlalchemy import (
     null,
     select,
     text,
-    true,
 )
 from sqlalchemy.schema import CreateTable
 
@@ -75,10 +74,12 @@ def read_history(connection: Connection) -> tuple[set[str], set[str]]:
     tables = inspect(connection).get_table_names()
     columns = []
     # One row even if a table is empty. No UNION: the tables may differ in their collation.
-    rows: FromClause = select(literal(1).label("one")).subquery()
+    zero = select(literal(0).label("zero")).subquery()
+    rows: FromClause = zero
     for column in (template_migrations.c.name, alembic_version.c.version_num):
         if column.table.name in tables:
-            rows = rows.outerjoin(column.table, true())
+            # Always true: SQLAlchemy warns of a join without a condition.
+            rows = rows.outerjoin(column.table, func.length(column) > zero.c.zero)
         columns.append(column if column.table.name in tables else null().label(column.name))
     found = connection.execute(select(*columns).select_from(rows)).all()
     names, revisions = ({row[index] for row in found} - {None} for index in (0, 1))
@@ -136,7 +137,7 @@ def migrate_template(connection: Connection) -> None:
     # In a transaction that is already open, Alembic would not begin one for each migration.
     connection.commit()
     if missing := missing_migrations(recorded):
-        # SQLite and MySQL commit with each change of the schema, whatever is begun.
+        # Some databases commit with each change of the schema, whatever is begun.
         context = MigrationContext.configure(connection, opts={"transactional_ddl": True})
         apply_migrations(context, missing)
 
@@ -203,11 +204,11 @@ def check_migrations() -> list[CheckMessage]:
     """
     with db.engine.connect() as connection:
         recorded, applied = read_history(connection)
-    missing = missing_migrations(recorded)
+    missing = known_template_migrations().keys() - recorded
     known, heads = known_revisions()
     if applied <= known:
-        missing += sorted(heads - applied)
+        missing |= heads - applied
     if missing:
-        lacking = ", ".join(missing)
+        lacking = ", ".join(sorted(missing))
         return [Error(f"The database lacks migrations: {lacking}.", id="migrations.unapplied")]
     return []
