@@ -87,14 +87,13 @@ class DateField(fields.Date):
 class MoneyField(fields.Decimal):
     """Amount of at least 0, as a decimal string or a JSON number, read without rounding.
 
-    It has at most `digits` digits before the decimal point, and `places` after it.
+    It has at most `digits` digits before the decimal point. A response has `places` after it.
     """
 
     def __init__(self, *, digits: int = 9, places: int = 4, **kwargs: Any) -> None:
         pattern = r"^[0-9]{1,DIGITS}(\.[0-9]{1,PLACES})?$"
         self.pattern = pattern.replace("DIGITS", str(digits)).replace("PLACES", str(places))
         self.maximum = Decimal(10) ** digits - Decimal(10) ** -places
-        self.max_places = places
         metadata = {
             "type": ["string", "number"],
             "pattern": self.pattern,
@@ -103,7 +102,7 @@ class MoneyField(fields.Decimal):
             "example": "9.99",
             **kwargs.pop("metadata", {}),
         }
-        super().__init__(as_string=True, metadata=metadata, **kwargs)
+        super().__init__(places, as_string=True, metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, str) and not re.fullmatch(self.pattern, value):
@@ -111,17 +110,10 @@ class MoneyField(fields.Decimal):
         amount: Decimal = super()._deserialize(value, *args, **kwargs)
         if not 0 <= amount <= self.maximum:
             raise ValidationError(f"Must be between 0 and {self.maximum}.")
-        if amount != round(amount, self.max_places):
+        if isinstance(value, Decimal) and value != amount:  # it was rounded
             raise self.make_error("invalid", input=value)
         # JSON allows -0.0.
         return amount.copy_abs()
-
-    def _serialize(self, value: Decimal | None, *args: Any, **kwargs: Any) -> str | None:
-        """Return the amount with at least two decimal places, whatever its precision."""
-        if value is None:
-            return None
-        exponent = value.normalize().as_tuple().exponent
-        return f"{value:.{max(2, -int(exponent))}f}"
 
 
 class MomentField(fields.AwareDateTime):

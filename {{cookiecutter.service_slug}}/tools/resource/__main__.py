@@ -35,7 +35,7 @@ TYPES: dict[str, tuple[str, str, str, tuple[object, object]]] = {
         (7, 8),
     ),
     "bool": ("BooleanField({options})", "bool", "", (True, False)),
-    "money": ("MoneyField({options})", "Decimal", "Money", ("19.99", "20.00")),
+    "money": ("MoneyField(places=2, {options})", "Decimal", "Money", ("19.99", "20.00")),
     "date": ("DateField({options})", "date", "", ("2030-01-31", "2031-02-28")),
     "datetime": (
         "MomentField({options})",
