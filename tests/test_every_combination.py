@@ -74,7 +74,8 @@ def test_no_blank_lines_are_left_where_a_piece_was(variants):
     wrong = [
         (name, answers)
         for name, content, answers in variants
-        if not name.endswith((".py", ".py.mako", ".py.txt")) and (b"\n\n\n" in content or content[:1] == b"\n")
+        if not name.endswith((".py", ".py.mako", ".py.txt"))
+        and (b"\n\n\n" in content or content[:1] == b"\n")
     ]
     assert wrong == []
 

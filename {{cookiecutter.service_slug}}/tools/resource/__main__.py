@@ -130,6 +130,8 @@ def parse_field(text: str) -> Field:
     longest, usual = LENGTHS.get(kind, (0, 0))
     if length and not 1 <= int(length) <= longest:
         raise ResourceError(f"{text}: the length is 1 to {longest}")
+    if "!" in marks and not (TEMPLATES / "models.py.txt").exists():
+        raise ResourceError(f"{text}: the service stores nothing, so nothing is unique")
     if "!" in marks and kind in ("text", "bool"):
         raise ResourceError(f"{text}: {kind} cannot be unique")
     return Field(name, kind, int(length or usual), "?" in marks, "!" in marks)
