@@ -16,7 +16,8 @@ ALL_TYPES = (
 )
 SERVICES = {
     "default": harness.default(),
-    "no auth": harness.default(auth="none", example=False, tracing="none"),
+    "no auth": harness.default(auth="none", tracing="none"),
+    "no example": harness.default(auth="session", example=False),
     "no database": harness.default(database="none"),
     "smallest": harness.smallest(),
 }
