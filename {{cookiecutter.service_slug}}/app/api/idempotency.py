@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Response, current_app, make_response, request
 from marshmallow import Schema, fields
-from sqlalchemy import CursorResult, String, Text, delete, select, update
+from sqlalchemy import CursorResult, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
@@ -30,6 +30,7 @@ from app.api.blueprint import Blueprint
 from app.api.errors import abort
 from app.api.fields import FullMatch
 from app.database.base import UtcDateTime, now
+from app.database.dialect import LONG_TEXT
 from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
 
@@ -62,7 +63,7 @@ class IdempotentRequest(Model):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     resource_id: Mapped[uuid.UUID]
-    response: Mapped[str | None] = mapped_column(Text)
+    response: Mapped[str | None] = mapped_column(LONG_TEXT)
     locked_until: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 

@@ -36,6 +36,10 @@ class NoteSchema(Schema):
     text = TextField(80, required=True)
 
 
+class LongNoteSchema(Schema):
+    text = TextField(30_000, required=True)
+
+
 class Steps:
     """What happens in the views: before the commit of the slow one, after it, and how often."""
 
@@ -74,6 +78,13 @@ def service(
         created = add_note(note["text"], note_id)
         steps.after()
         return created, 201, {"Location": f"/notes/{note_id}"}
+
+    @notes.post("/long")
+    @notes.arguments(LongNoteSchema)
+    @idempotent(notes)
+    @notes.response(200)
+    def repeat_text(note: dict[str, Any], _: uuid.UUID) -> dict[str, Any]:
+        return note
 
     @notes.route("/both", methods=["POST", "PUT"])
     @notes.arguments(NoteSchema)
@@ -134,6 +145,13 @@ def test_a_repeated_key_returns_the_stored_response(service: Flask, steps: Steps
         assert second.headers.getlist(name) == first.headers.getlist(name) != []
     assert steps.calls == [False]
     assert count_notes(service) == 1
+
+
+def test_a_response_larger_than_a_body_is_stored(service: Flask) -> None:
+    # Quotes double when a response is stored: 64 kB of a body can become twice as many.
+    first, second = (post(service, text='"' * 30_000, path="/notes/long") for _ in range(2))
+    assert first.status_code == second.status_code == 200
+    assert second.data == first.data
 
 
 def test_without_a_key_every_request_takes_effect(service: Flask) -> None:
