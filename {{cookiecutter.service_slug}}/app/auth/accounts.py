@@ -45,7 +45,7 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
     else:
         # Count taken addresses like the failed logins that would discover them after registration.
         attempt = make_attempt(normalize_email(email), address)
-        require_allowed(attempt)
+        counts = require_allowed(attempt)
         values["email"] = normalize_email(email)
         try:
             is_changed = update_credentials(user_id, password_hash, values, keep_current=True)
@@ -54,7 +54,7 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
             count_failure(attempt)
             abort(422, errors={"json": {"email": ["Cannot be used."]}})
         if is_changed:
-            record_login(attempt, require_allowed(attempt))
+            record_login(attempt, counts)
     if not is_changed:
         raise Conflict("The account has changed at the same time.")
     db.session.refresh(user)

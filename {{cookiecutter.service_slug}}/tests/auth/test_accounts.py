@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.auth import accounts
 from app.auth.throttle import PAIR_LIMIT
 from app.auth.users import find_user
 from app.config import load_config
@@ -147,6 +148,21 @@ def test_an_outdated_hash_does_not_replace_a_new_password(
     assert log_in(app) == 401
     monkeypatch.undo()
     assert (log_in(app), log_in(app, password=NEW)) == (401, 200)
+
+
+def test_concurrent_guesses_do_not_turn_a_change_into_an_error(
+    app: Flask, ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_credentials = accounts.update_credentials
+
+    def update_amid_guesses(*args: Any, **kwargs: Any) -> bool:
+        for n in range(PAIR_LIMIT):
+            assert log_in(app, "lovelace@example.com", f"guess {n}") == 401
+        return update_credentials(*args, **kwargs)
+
+    monkeypatch.setattr(accounts, "update_credentials", update_amid_guesses)
+    response = change(ada, email="lovelace@example.com")
+    assert (response.status_code, response.get_json()["email"]) == (200, "lovelace@example.com")
 
 
 def test_one_of_several_concurrent_changes_succeeds(app: Flask, ada: FlaskClient) -> None:
