@@ -73,6 +73,8 @@ def idempotent(
 ) -> Callable[[View], View]:
     """Accept an Idempotency-Key. List it below `@blueprint.arguments` of the payload, above `etag`.
 
+    A repeated request does not call the view: list what restricts access above this decorator.
+
     After the payload, the view gets the id of the resource to create. It raises errors, and leaves
     the commit to this decorator, so that the resource is created exactly once. A view that must
     commit before it returns, because it calls another service, is `resumable`: it is also passed

@@ -1,7 +1,7 @@
 """A request with an Idempotency-Key takes effect once, whatever fails, and returns one response."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
@@ -57,7 +57,7 @@ def steps() -> Steps:
 @pytest.fixture
 def service(
     database_url: str, notes_table: None, steps: Steps, monkeypatch: pytest.MonkeyPatch
-) -> Flask:
+) -> Iterator[Flask]:
     """Return a service with a view that commits nothing, and one that commits in between."""
     notes = Blueprint("notes", "notes", url_prefix="/notes")
 
@@ -114,7 +114,9 @@ def service(
     config.SQLALCHEMY_ENGINE_OPTIONS = engine_options(database_url, threads=4)
     service = create_app(config)
     service.before_request_funcs.pop("notes", None)  # no authentication
-    return service
+    yield service
+    with service.app_context():
+        db.engine.dispose()
 
 
 def post(
