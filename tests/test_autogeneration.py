@@ -142,6 +142,7 @@ def test_a_revision_keeps_every_column_type(database, tmp_path, record_property)
         resources.write("\nimport app.things\n")
 
     with scratch_database(database) as settings:
+        flask(folder, "db", "upgrade", **settings)
         flask(folder, "db", "migrate", "-m", "add things", **settings)
         written = flask(folder, "db", "upgrade", "--sql", **settings).stdout
         described = servers.run(folder, sys.executable, "-c", DESCRIBE, **settings)
