@@ -213,7 +213,6 @@ PIECES = [
             "database": ["postgresql", "mysql"],
         },
         "paths": [
-            "app/database/owners.py",
             "app/orders/seed_of_user.py",
             "migrations/template/0003_give_orders_owners.py",
             "tests/orders/test_access.py",

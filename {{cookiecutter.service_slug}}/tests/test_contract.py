@@ -69,7 +69,7 @@ def test_responses_conform_to_openapi(
         clients.renew()
 
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
         def conforms(case: schemathesis.Case) -> None:
             case.call_and_validate(excluded_checks=EXCLUDED_CHECKS)
 

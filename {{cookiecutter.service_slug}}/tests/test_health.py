@@ -70,6 +70,8 @@ def test_a_hanging_check_times_out_and_runs_in_one_thread(
     responses = [client.get("/health/ready") for _ in range(3)]
     threads = [thread for thread in threading.enumerate() if "run" in thread.name]
     released.set()
+    for thread in threads:
+        thread.join()
     assert {response.status_code for response in responses} == {503}
     assert {response.get_json()["checks"]["queue"] for response in responses} == {"error"}
     assert len(threads) <= 1

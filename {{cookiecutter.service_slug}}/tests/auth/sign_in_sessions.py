@@ -3,14 +3,19 @@
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.http import parse_cookie
 
+from app.auth import passwords
 from app.auth.logins import log_in
 from app.auth.users import create_user, find_user
 
 PASSWORD = "correct horse battery staple"
+
+# The least work that argon2 allows: the tests hash many passwords.
+passwords.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture
