@@ -21,14 +21,16 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Response, current_app, make_response, request
 from marshmallow import Schema, fields
-from sqlalchemy import CursorResult, String, Text, delete, select, update
+from sqlalchemy import CursorResult, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.api.blueprint import Blueprint
 from app.api.errors import abort
 from app.api.fields import FullMatch
 from app.database.base import UtcDateTime, now
+from app.database.dialect import LONG_TEXT
 from app.database.transactions import retry_on_conflict
 from app.extensions import Model, db
 
@@ -61,7 +63,7 @@ class IdempotentRequest(Model):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     resource_id: Mapped[uuid.UUID]
-    response: Mapped[str | None] = mapped_column(Text)
+    response: Mapped[str | None] = mapped_column(LONG_TEXT)
     locked_until: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
@@ -92,7 +94,8 @@ def idempotent(
                 response = call(uuid.uuid4(), False)
                 db.session.commit()
                 return response
-            canonical = json.dumps([request.endpoint, payload, kwargs], sort_keys=True, default=str)
+            target = [request.method, request.endpoint, kwargs, request.query_string]
+            canonical = json.dumps([target, payload], sort_keys=True, default=str)
             fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
             return respond(blueprint.namespace_by_caller(key), fingerprint, call, lock_duration)
 
@@ -128,6 +131,7 @@ def respond(
         return Response(**json.loads(record.response))
     else:
         take_over_key(record, lock_duration)
+    locked = (record.key, record.locked_until)
     try:
         response = call(record.resource_id, not is_first)
         record.response = json.dumps(
@@ -141,8 +145,7 @@ def respond(
     except Exception:
         db.session.rollback()
         if record in db.session:  # the view had committed it
-            record.locked_until = now()
-            db.session.commit()
+            update_lock(*locked, now())
         raise
     return response
 
@@ -171,17 +174,29 @@ def take_over_key(record: IdempotentRequest, lock_duration: timedelta) -> None:
     """Lock the key of a request that failed; abort with 409 while that request's lock is valid."""
     if record.locked_until > now():
         abort_in_flight()
+    locked_until = now() + lock_duration
+    if not update_lock(record.key, record.locked_until, locked_until):
+        abort_in_flight()
+    set_committed_value(record, "locked_until", locked_until)
+
+
+def update_lock(key: str, old: datetime, new: datetime) -> bool:
+    """Replace the lock of a key, and commit; return False if it has changed, or has a response.
+
+    So a request that outlasts its lock does not unlock the key for a third one.
+    """
     unchanged = update(IdempotentRequest).where(
-        IdempotentRequest.key == record.key, IdempotentRequest.locked_until == record.locked_until
+        IdempotentRequest.key == key,
+        IdempotentRequest.locked_until == old,
+        IdempotentRequest.response.is_(None),
     )
-    lock = unchanged.values(locked_until=now() + lock_duration)
+    lock = unchanged.values(locked_until=new)
     result = cast(
         "CursorResult[Any]",
         db.session.execute(lock.execution_options(synchronize_session=False)),
     )
     db.session.commit()
-    if result.rowcount != 1:
-        abort_in_flight()
+    return result.rowcount == 1
 
 
 def abort_in_flight() -> NoReturn:

@@ -70,7 +70,8 @@ def parse_number(text: str) -> Decimal | int:
     number = Decimal(text)
     if abs(number.adjusted()) > MAX_EXPONENT:
         raise ValueError("a number is out of range")
-    return int(number) if number == int(number) else number
+    whole = number.to_integral_value()
+    return int(whole) if number == whole else number
 
 
 def reject_constant(name: str) -> NoReturn:

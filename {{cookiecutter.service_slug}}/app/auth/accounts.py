@@ -28,7 +28,6 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
     if email is not None and not current_app.config["REGISTRATION_OPEN"]:
         # Whether it succeeds tells who has an account, as registration does.
         raise Forbidden("Registration is closed: only the operator changes e-mail addresses.")
-    user_id, password_hash = user.id, user.password_hash
     try:
         verified = authenticate_user(user.email, changes["current_password"], address)
     except Unauthorized:
@@ -36,6 +35,8 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
     if verified is not user:
         # Not 401, at which clients would renew or drop the login.
         abort(403, errors={"json": {"current_password": ["The current password is wrong."]}})
+    # Of the verified password: authentication may have replaced an outdated hash.
+    user_id, password_hash = user.id, user.password_hash
     if "password" in changes and is_easy_to_guess(changes["password"], email or user.email):
         abort(422, errors={"json": {"password": ["Too easy to guess."]}})
     values = {"password_hash": hash_password(changes["password"])} if "password" in changes else {}
@@ -44,7 +45,7 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
     else:
         # Count taken addresses like the failed logins that would discover them after registration.
         attempt = make_attempt(normalize_email(email), address)
-        require_allowed(attempt)
+        counts = require_allowed(attempt)
         values["email"] = normalize_email(email)
         try:
             is_changed = update_credentials(user_id, password_hash, values, keep_current=True)
@@ -53,7 +54,7 @@ def change_account(user: User, changes: dict[str, str], address: str | None) -> 
             count_failure(attempt)
             abort(422, errors={"json": {"email": ["Cannot be used."]}})
         if is_changed:
-            record_login(attempt, require_allowed(attempt))
+            record_login(attempt, counts)
     if not is_changed:
         raise Conflict("The account has changed at the same time.")
     db.session.refresh(user)

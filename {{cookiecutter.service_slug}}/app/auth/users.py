@@ -5,9 +5,10 @@ import uuid
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import String, select
+from sqlalchemy import String, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, validates
+from sqlalchemy.orm.attributes import set_committed_value
 from werkzeug.exceptions import Forbidden
 
 from app.auth.identity import current_identity, unauthorized
@@ -117,9 +118,13 @@ def authenticate_user(email: str, password: str, address: str | None) -> User:
 
 @retry_on_conflict
 def store_password_hash(user: User, password_hash: str) -> None:
-    """Replace the user's outdated password hash."""
-    user.password_hash = password_hash
+    """Replace the user's outdated password hash, unless the password was changed meanwhile."""
+    unchanged = (User.id == user.id, User.password_hash == user.password_hash)
+    query = update(User).where(*unchanged).values(password_hash=password_hash)
+    result = db.session.execute(query.execution_options(synchronize_session=False))
     db.session.commit()
+    if result.rowcount:  # type: ignore[attr-defined]
+        set_committed_value(user, "password_hash", password_hash)
 
 
 def lock_user(user_id: uuid.UUID, password_hash: str) -> None:

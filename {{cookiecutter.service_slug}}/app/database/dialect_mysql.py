@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +18,8 @@ TRY_MIGRATION_LOCK = "SELECT GET_LOCK(CONCAT('migrations.', SHA1(DATABASE())), 0
 
 # By default MySQL drops fractions of a second.
 DATETIME = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+# MySQL's TEXT has 64 kB.
+LONG_TEXT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 
 def exact_string(length: int) -> String:

@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.exc import DBAPIError
 
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
@@ -24,6 +24,7 @@ TRY_MIGRATION_LOCK = """
 """
 
 DATETIME = DateTime()
+LONG_TEXT = Text()
 
 
 def exact_string(length: int) -> String:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from app.database.base import UtcDateTime
+from app.database.dialect import LONG_TEXT
 
 
 def upgrade() -> None:
@@ -12,7 +13,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("resource_id", sa.Uuid(), nullable=False),
-        sa.Column("response", sa.Text(), nullable=True),
+        sa.Column("response", LONG_TEXT, nullable=True),
         sa.Column("locked_until", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_idempotent_requests")),

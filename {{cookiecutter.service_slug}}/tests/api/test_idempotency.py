@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from marshmallow import Schema, fields
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
@@ -34,6 +34,10 @@ class Killed(BaseException):
 class NoteSchema(Schema):
     id = fields.UUID(dump_only=True)
     text = TextField(80, required=True)
+
+
+class LongNoteSchema(Schema):
+    text = TextField(30_000, required=True)
 
 
 class Steps:
@@ -74,6 +78,20 @@ def service(
         created = add_note(note["text"], note_id)
         steps.after()
         return created, 201, {"Location": f"/notes/{note_id}"}
+
+    @notes.post("/long")
+    @notes.arguments(LongNoteSchema)
+    @idempotent(notes)
+    @notes.response(200)
+    def repeat_text(note: dict[str, Any], _: uuid.UUID) -> dict[str, Any]:
+        return note
+
+    @notes.route("/both", methods=["POST", "PUT"])
+    @notes.arguments(NoteSchema)
+    @idempotent(notes)
+    @notes.response(200, NoteSchema)
+    def set_note(note: dict[str, Any], note_id: uuid.UUID) -> Note:
+        return Note(id=note_id, text=request.method)
 
     @notes.post("/<int:number>")
     @notes.arguments(NoteSchema)
@@ -129,6 +147,13 @@ def test_a_repeated_key_returns_the_stored_response(service: Flask, steps: Steps
     assert count_notes(service) == 1
 
 
+def test_a_response_larger_than_a_body_is_stored(service: Flask) -> None:
+    # Quotes double when a response is stored: 64 kB of a body can become twice as many.
+    first, second = (post(service, text='"' * 30_000, path="/notes/long") for _ in range(2))
+    assert first.status_code == second.status_code == 200
+    assert second.data == first.data
+
+
 def test_without_a_key_every_request_takes_effect(service: Flask) -> None:
     responses = [post(service, text, key=None) for text in ("one", "two")]
     assert [response.status_code for response in responses] == [201, 201]
@@ -144,6 +169,17 @@ def test_a_key_belongs_to_one_payload_and_one_route(service: Flask) -> None:
         assert other.status_code == 422
         assert other.get_json()["errors"][0]["parameter"] == "Idempotency-Key"
     assert count_notes(service) == 1
+
+
+def test_a_key_belongs_to_one_query_string_and_one_method(service: Flask) -> None:
+    client, note, headers = service.test_client(), {"text": "tea"}, {"Idempotency-Key": "k"}
+    created = client.post("/notes/both", json=note, headers=headers)
+    assert created.get_json()["text"] == "POST"
+    for other in (
+        client.put("/notes/both", json=note, headers=headers),
+        client.post("/notes/both?silent=yes", json=note, headers=headers),
+    ):
+        assert other.status_code == 422
 
 
 def test_a_key_belongs_to_the_parameters_in_the_path(service: Flask) -> None:
@@ -259,6 +295,54 @@ def test_one_of_two_concurrent_repetitions_takes_over(
         responses = [pool.submit(post, service, path="/notes/1") for _ in range(2)]
     assert sorted(response.result().status_code for response in responses) == [201, 409]
     assert steps.calls == [False, True]
+
+
+def test_a_request_that_outlasts_its_lock_does_not_unlock_the_key(
+    service: Flask, steps: Steps
+) -> None:
+    taken_over, finish = Event(), Event()
+
+    def outlast_lock() -> None:
+        steps.after = wait
+        update_keys(service, locked_until=PAST)
+        seconds.append(pool.submit(post, service, path="/notes/1"))
+        assert taken_over.wait(10)
+        abort(503, "Too late.")
+
+    def wait() -> None:
+        taken_over.set()
+        assert finish.wait(10)
+
+    steps.after = outlast_lock
+    seconds: list[Future[TestResponse]] = []
+    with ThreadPoolExecutor() as pool:
+        first = post(service, path="/notes/1")
+        third = post(service, path="/notes/1")
+        finish.set()
+    assert (first.status_code, third.status_code) == (503, 409)
+    assert seconds[0].result().status_code == 201
+
+
+def test_a_response_that_is_stored_meanwhile_is_not_replaced(
+    service: Flask, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over_key = idempotency.take_over_key
+
+    def take_over_late(*args: Any) -> None:
+        with ThreadPoolExecutor() as pool:  # the first request, whose lock has expired, ends
+            pool.submit(store_response).result()
+        take_over_key(*args)
+
+    def store_response() -> None:
+        with service.app_context():
+            db.session.execute(update(IdempotentRequest).values(response="{}"))
+            db.session.commit()
+
+    steps.after = lambda: abort(503, "Not now.")
+    assert post(service, path="/notes/1").status_code == 503
+    monkeypatch.setattr(idempotency, "take_over_key", take_over_late)
+    assert post(service, path="/notes/1").status_code == 409
+    assert steps.calls == [False]
 
 
 @pytest.mark.parametrize("key", ["two words", "x" * 256, "caf\xe9"])

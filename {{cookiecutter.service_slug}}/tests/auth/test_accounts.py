@@ -5,13 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.auth import accounts
 from app.auth.throttle import PAIR_LIMIT
 from app.auth.users import find_user
 from app.config import load_config
+from app.extensions import db
 from tests.auth.sign_in import PASSWORD
 
 pytestmark = pytest.mark.skipif(
@@ -113,6 +116,53 @@ def test_invalid_change_is_rejected(
     assert response.status_code == 422
     assert response.get_json()["errors"][0]["pointer"] == pointer
     assert log_in(app) == 200
+
+
+def test_an_outdated_hash_does_not_prevent_a_change(app: Flask, ada: FlaskClient) -> None:
+    with app.app_context():
+        user = find_user(ADA)
+        assert user is not None
+        user.password_hash = PasswordHasher(time_cost=1, memory_cost=1024).hash(PASSWORD)
+        db.session.commit()
+    assert change(ada, password=NEW).status_code == 200
+
+
+def test_an_outdated_hash_does_not_replace_a_new_password(
+    app: Flask, ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outdated, new = (PasswordHasher(time_cost=1).hash(password) for password in (PASSWORD, NEW))
+
+    def set_hash(password_hash: str) -> None:
+        with app.app_context():
+            user = find_user(ADA)
+            assert user is not None
+            user.password_hash = password_hash
+            db.session.commit()
+
+    def hash_late(password: str) -> str:
+        set_hash(new)  # the password changes while the login computes the hash of the previous one
+        return PasswordHasher().hash(password)
+
+    set_hash(outdated)
+    monkeypatch.setattr("app.auth.users.hash_password", hash_late)
+    assert log_in(app) == 401
+    monkeypatch.undo()
+    assert (log_in(app), log_in(app, password=NEW)) == (401, 200)
+
+
+def test_concurrent_guesses_do_not_turn_a_change_into_an_error(
+    app: Flask, ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_credentials = accounts.update_credentials
+
+    def update_amid_guesses(*args: Any, **kwargs: Any) -> bool:
+        for n in range(PAIR_LIMIT):
+            assert log_in(app, "lovelace@example.com", f"guess {n}") == 401
+        return update_credentials(*args, **kwargs)
+
+    monkeypatch.setattr(accounts, "update_credentials", update_amid_guesses)
+    response = change(ada, email="lovelace@example.com")
+    assert (response.status_code, response.get_json()["email"]) == (200, "lovelace@example.com")
 
 
 def test_one_of_several_concurrent_changes_succeeds(app: Flask, ada: FlaskClient) -> None:

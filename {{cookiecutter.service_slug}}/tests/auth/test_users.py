@@ -1,5 +1,6 @@
 """Accounts: registration, login, throttling."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -46,6 +47,14 @@ def test_spellings_of_an_email_address_are_one_account(
     client: FlaskClient, ada: None, email: str
 ) -> None:
     assert log_in(client, email=email).status_code == 200
+
+
+def test_long_email_address_is_rejected_before_it_is_normalized(client: FlaskClient) -> None:
+    marks = "\u0300" * 15_000 + "\u0327" * 15_000  # sorting them would take more than a second
+    started = time.thread_time()
+    response = client.post("/auth/register", json=ADA | {"email": f"{marks}@example.com"})
+    assert response.status_code in (400, 413, 422)
+    assert time.thread_time() - started < 0.2
 
 
 @pytest.mark.parametrize(
