@@ -132,13 +132,15 @@ def template(tmp_path) -> Path:
 @contextlib.contextmanager
 def rendered(commit: str, scratch: Path) -> Iterator[None]:
     """Have cruft take the trees of the newest release from the suite: it is faster, see linked.rendered."""
-    render = harness.render
+    render, trees = harness.render, {}
 
     def render_release(answers: harness.Answers) -> dict[str, bytes]:
-        folder = harness.rewrite(render(answers), scratch)
-        for release in RELEASES.values():
-            release(folder)
-        return harness.read(folder)
+        if (key := harness.label(answers)) not in trees:
+            folder = harness.rewrite(render(answers), scratch)
+            for release in RELEASES.values():
+                release(folder)
+            trees[key] = harness.read(folder)
+        return trees[key]
 
     with mock.patch("tests.harness.render", render_release), linked.rendered(commit):
         yield
