@@ -15,6 +15,9 @@ PROOF = (
 
 STARTED = time.monotonic()
 
+# The own files of a service, for test_owner.py.
+collect_ignore = ["library"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the longest: what starts last would keep one process busy alone."""

@@ -65,7 +65,8 @@ def test_access_token_has_the_required_claims(
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert header["typ"] == "at+jwt"
     assert set(claims) == {"iss", "aud", "sub", "scope", "iat", "nbf", "exp", "jti", "sid"}
-    assert claims["exp"] - claims["iat"] == tokens["expires_in"] == 900
+    lifetime = client.application.config["ACCESS_TOKEN_LIFETIME"]
+    assert claims["exp"] - claims["iat"] == tokens["expires_in"] == lifetime
 
 
 def test_tokens_are_unique(log_in: Callable[..., Any]) -> None:

@@ -1,0 +1,1 @@
+"""Articles of readers, with tags, comments and favourites."""

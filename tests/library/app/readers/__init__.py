@@ -1,0 +1,1 @@
+"""Readers of the club: accounts with a profile, who follow each other."""
