@@ -104,27 +104,29 @@ def authenticate_user(email: str, password: str, address: str | None) -> User:
     # Release the connection: hashing takes long.
     db.session.commit()
     # Hash first, so that an unknown account takes the same time.
-    is_correct = is_correct_password(password, user.password_hash if user else None)
-    if user is None or not user.is_active or not is_correct:
+    verified_hash = user.password_hash if user else None
+    is_correct = is_correct_password(password, verified_hash)
+    if user is None or not user.is_active or not verified_hash or not is_correct:
         count_failure(attempt)
         raise unauthorized("The e-mail address or the password is wrong.")
-    is_outdated = needs_rehash(user.password_hash)
+    user_id = user.id
     # Check again: concurrent guesses may have reached a limit in the meantime.
     record_login(attempt, require_allowed(attempt))
-    if is_outdated:
-        store_password_hash(user, hash_password(password))
+    if needs_rehash(verified_hash):
+        verified_hash = replace_hash(user_id, verified_hash, hash_password(password))
+    # A rollback expires it. What is done for the user then requires that this one is still stored.
+    set_committed_value(user, "password_hash", verified_hash)
     return user
 
 
 @retry_on_conflict
-def store_password_hash(user: User, password_hash: str) -> None:
-    """Replace the user's outdated password hash, unless the password was changed meanwhile."""
-    unchanged = (User.id == user.id, User.password_hash == user.password_hash)
+def replace_hash(user_id: uuid.UUID, outdated: str, password_hash: str) -> str:
+    """Replace an outdated password hash unless the password was changed; return the valid one."""
+    unchanged = (User.id == user_id, User.password_hash == outdated)
     query = update(User).where(*unchanged).values(password_hash=password_hash)
     result = db.session.execute(query.execution_options(synchronize_session=False))
     db.session.commit()
-    if result.rowcount:  # type: ignore[attr-defined]
-        set_committed_value(user, "password_hash", password_hash)
+    return password_hash if result.rowcount else outdated  # type: ignore[attr-defined]
 
 
 def lock_user(user_id: uuid.UUID, password_hash: str) -> None:

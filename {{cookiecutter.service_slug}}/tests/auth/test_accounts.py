@@ -10,7 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.auth import accounts
+from app.auth import accounts, users
+from app.auth.passwords import hash_password
 from app.auth.throttle import PAIR_LIMIT
 from app.auth.users import find_user
 from app.config import load_config
@@ -163,6 +164,25 @@ def test_concurrent_guesses_do_not_turn_a_change_into_an_error(
     monkeypatch.setattr(accounts, "update_credentials", update_amid_guesses)
     response = change(ada, email="lovelace@example.com")
     assert (response.status_code, response.get_json()["email"]) == (200, "lovelace@example.com")
+
+
+def test_a_rollback_does_not_hide_a_concurrent_change(
+    app: Flask, ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_login = users.record_login
+
+    def record_amid_change(*args: Any) -> None:
+        record_login(*args)
+        with app.app_context():
+            user = find_user(ADA)
+            assert user is not None
+            user.password_hash = hash_password(NEW)
+            db.session.commit()
+        db.session.rollback()
+
+    monkeypatch.setattr(users, "record_login", record_amid_change)
+    assert change(ada, password="yet another password").status_code == 409
+    assert log_in(app) == 401
 
 
 def test_one_of_several_concurrent_changes_succeeds(app: Flask, ada: FlaskClient) -> None:
