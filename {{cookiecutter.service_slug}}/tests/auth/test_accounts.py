@@ -178,6 +178,7 @@ def test_a_rollback_does_not_hide_a_concurrent_change(
             assert user is not None
             user.password_hash = hash_password(NEW)
             db.session.commit()
+        find_user(ADA)
         db.session.rollback()
 
     monkeypatch.setattr(users, "record_login", record_amid_change)
