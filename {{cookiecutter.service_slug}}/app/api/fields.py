@@ -119,7 +119,10 @@ class MoneyField(fields.Decimal):
 class MomentField(fields.AwareDateTime):
     """Datetime with a time zone (RFC 3339), converted to UTC, of the years 1000 to 9999."""
 
-    PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+    PATTERN = (
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+        r"(Z|[+-][0-9]{2}:[0-9]{2})$"
+    )
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
         # Python accepts more of ISO 8601, such as week dates and hours without minutes.
