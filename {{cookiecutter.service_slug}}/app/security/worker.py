@@ -11,6 +11,7 @@ import json
 import re
 import resource
 import selectors
+import signal
 import socket
 import struct
 import time
@@ -259,6 +260,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         handled.add_done_callback(
             lambda future: self.method_queue.defer(self.finish_request, conn, future)
         )
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Exit at once; no further signal interrupts what runs at exit."""
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        super().handle_quit(sig, frame)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Handle a request in a thread; return whether the connection is kept alive."""
