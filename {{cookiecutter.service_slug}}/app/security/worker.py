@@ -264,7 +264,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Exit at once; no further signal interrupts what runs at exit."""
         for number in (signal.SIGINT, signal.SIGQUIT):
-            signal.signal(number, signal.SIG_IGN)
+            # Not SIG_IGN: Python reports a pending signal whose handler is gone.
+            signal.signal(number, lambda *_: None)
         super().handle_quit(sig, frame)
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
